@@ -1,0 +1,1 @@
+"""Assay: one contract for OpenAI-style HTTP APIs, used in tests, gateways and servers."""
