@@ -26,7 +26,7 @@ _FIELD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.\-]{0,39}(\[\])?")
 _LONGEST_NUMBER = 24
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Violation:
     """One broken rule.
 
@@ -46,6 +46,10 @@ class Violation:
     got: str
     pointer: str = ""
     severity: Severity = "violation"
+
+    def __repr__(self) -> str:
+        # A step of the path may be a name out of somebody's data: only the masked place is shown.
+        return f"<Violation {self.rule} at {self.place}>"
 
     @property
     def place(self) -> str:
