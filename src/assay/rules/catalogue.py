@@ -1,0 +1,34 @@
+"""The rules that Assay brings for the OpenAI API, all in one registry.
+
+The rule of this module: it lists and decides nothing; a rule lives with its resource.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assay.rules import chat, chat_stream, completions, embeddings, images, models, responses, responses_stream, streams
+from assay.rules.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["RULE_SETS", "standard"]
+
+RULE_SETS = (
+    chat.rules,
+    streams.rules,
+    chat_stream.rules,
+    completions.rules,
+    completions.stream_rules,
+    embeddings.rules,
+    models.rules,
+    images.rules,
+    responses.rules,
+    responses_stream.rules,
+)
+
+
+def standard(*, off: Iterable[str] = ()) -> Registry:
+    """Return the registry of all rules, without those whose ids are in ``off``."""
+    return Registry(RULE_SETS, off=off)

@@ -1,0 +1,55 @@
+"""Typed readers of JSON values, so that a rule sees only what has the type it needs.
+
+The rule of this module: nothing raises and nothing converts. What is missing or of another type reads as None or
+as an empty list, and the schemas tell of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+__all__ = ["at", "integer", "is_json", "listed", "objects", "text"]
+
+
+def at(value: Any, *names: str) -> Any:
+    """Return the value at a path of property names, or None where there is none."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def integer(value: Any) -> int | None:
+    """Return an integer; a float without fraction is one, a boolean is not."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def text(value: Any) -> str | None:
+    """Return a string, also an empty one."""
+    return value if isinstance(value, str) else None
+
+
+def listed(value: Any) -> list[Any]:
+    """Return an array, or an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def objects(value: Any) -> list[tuple[int, dict[str, Any]]]:
+    """Return the objects of an array with their indexes."""
+    return [(number, item) for number, item in enumerate(listed(value)) if isinstance(item, dict)]
+
+
+def is_json(value: str) -> bool:
+    """Tell whether a text is JSON."""
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,298 @@
+"""Rules that no schema can state, their registration, and how they are run over exchanges and streams.
+
+The rule of this module: a rule is one sentence with one id and one source, and whatever a peer sent, a rule never
+raises: it reads only parts that have the types it needs, and leaves the others to the schemas, so that nothing is
+told twice.
+
+A file of rules opens a :class:`RuleSet` and registers functions in it:
+
+    rules = RuleSet("chat", "createChatCompletion")
+
+    @rules.response("choices-count", "There are as many choices as n asks for.", "#/components/schemas/...")
+    def choices_count(rule: Rule, exchange: Exchange) -> Iterator[Violation]: ...
+
+Rules over streams share one :class:`Reducer` per operation, because a stream is read once: each rule is declared
+with ``rules.stream(...)``, the reducer with ``@rules.reducer``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from assay.errors import UsageError
+from assay.messages import Headers
+from assay.violation import Part, Severity, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+__all__ = ["Check", "Exchange", "Reducer", "Registry", "Rule", "RuleSet", "StreamRules"]
+
+Side = Literal["request", "response", "stream"]
+"""What a rule reads: the request alone, the response with its request, or the events of a stream."""
+
+_DONE = "[DONE]"
+_ReducerClass = TypeVar("_ReducerClass", bound="type[Reducer]")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request with its response, parsed.
+
+    ``operation`` is the operation's id. ``request`` and ``response`` are JSON values (a form is an object; None
+    when there is no body); ``response`` is None for request rules and for streams. ``status`` is 0 when there is
+    no response yet. ``query`` and ``path_values`` hold decoded values.
+    """
+
+    operation: str
+    request: Any = None
+    response: Any = None
+    status: int = 200
+    query: Mapping[str, Any] = field(default_factory=dict)
+    path_values: Mapping[str, Any] = field(default_factory=dict)
+    request_headers: Headers = field(default_factory=Headers)
+    response_headers: Headers = field(default_factory=Headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: ``id`` is ``<resource>/<name>``; ``source`` says where the contract states the ``sentence``."""
+
+    id: str
+    sentence: str
+    source: str
+    severity: Severity
+    operations: tuple[str, ...]
+    side: Side
+
+    def broken(self, path: tuple[str | int, ...], expected: str, got: str, *, part: Part = "body") -> Violation:
+        """Make the violation of this rule at a place; ``expected`` and ``got`` are noun phrases without values."""
+        return Violation(self.id, part, path, expected, got, self.source, self.severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule with the function that judges an exchange by it.
+
+    ``when`` are the properties of the request without which the rule has nothing to say; none: it always has.
+    """
+
+    rule: Rule
+    judge: Callable[[Rule, Exchange], Iterable[Violation]]
+    when: frozenset[str] = frozenset()
+
+    def __call__(self, exchange: Exchange) -> Iterable[Violation]:
+        """Judge one exchange."""
+        return self.judge(self.rule, exchange)
+
+
+class Reducer:
+    """The state of one stream's rules; made once per stream, from the request. Memory is bounded.
+
+    Each method returns the violations found at that point, most often none. A rule that a stream breaks in every
+    event is told once, through :meth:`once`.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._told: set[str] = set()
+
+    def feed(self, number: int, value: Any, name: str) -> Sequence[Violation]:  # noqa: ARG002
+        """Take the parsed data of event ``number`` (from 0); ``name`` is the event's name, ``message`` by default."""
+        return ()
+
+    def mark(self, number: int, text: str) -> Sequence[Violation]:  # noqa: ARG002
+        """Take the end marker as it came, perhaps with white space around it."""
+        return ()
+
+    def close(self) -> Sequence[Violation]:
+        """Take the end of the stream."""
+        return ()
+
+    def once(self, found: list[Violation], violation: Violation) -> None:
+        """Add a violation unless its rule has been told already."""
+        if violation.rule not in self._told:
+            self._told.add(violation.rule)
+            found.append(violation)
+
+
+class RuleSet:
+    """The rules of one resource, for the operations it names."""
+
+    def __init__(self, resource: str, *operations: str) -> None:
+        self.resource = resource
+        self.operations = operations
+        self.rules: list[Rule] = []
+        self.checks: list[Check] = []
+        self.short_ways: dict[Side, Callable[[Exchange], bool]] = {}
+        self.reducers: list[tuple[tuple[str, ...], type[Reducer]]] = []
+
+    def request(
+        self,
+        name: str,
+        sentence: str,
+        source: str,
+        *,
+        severity: Severity = "violation",
+        operations: str = "",
+        when: str = "",
+    ) -> Callable[[Callable[[Rule, Exchange], Iterator[Violation]]], Check]:
+        """Register a function as a rule of requests.
+
+        ``operations`` (by spaces) narrows the set's own; ``when`` (by spaces) are properties of the request of
+        which at least one must be there for the rule to have anything to say.
+        """
+        return self._check(self._rule(name, sentence, source, severity, "request", operations), when)
+
+    def response(
+        self,
+        name: str,
+        sentence: str,
+        source: str,
+        *,
+        severity: Severity = "violation",
+        operations: str = "",
+        when: str = "",
+    ) -> Callable[[Callable[[Rule, Exchange], Iterator[Violation]]], Check]:
+        """Register a function as a rule of successful responses (2xx), seen with their requests."""
+        return self._check(self._rule(name, sentence, source, severity, "response", operations), when)
+
+    def stream(
+        self, name: str, sentence: str, source: str, *, severity: Severity = "violation", operations: str = ""
+    ) -> Rule:
+        """Declare a rule that a reducer of this set judges by."""
+        return self._rule(name, sentence, source, severity, "stream", operations)
+
+    def short_way(self, side: Side) -> Callable[[Callable[[Exchange], bool]], Callable[[Exchange], bool]]:
+        """Register a predicate for the frequent exchange that breaks no rule of this set, so that none is run.
+
+        It must be true only where every rule of the set (of that side) is silent; a property test holds it.
+        """
+
+        def register(predicate: Callable[[Exchange], bool]) -> Callable[[Exchange], bool]:
+            self.short_ways[side] = predicate
+            return predicate
+
+        return register
+
+    def reducer(self, cls: _ReducerClass) -> _ReducerClass:
+        """Register the reducer of this set's stream rules."""
+        self.reducers.append((self.operations, cls))
+        return cls
+
+    def _rule(self, name: str, sentence: str, source: str, severity: Severity, side: Side, operations: str) -> Rule:
+        named = tuple(operations.split()) or self.operations
+        rule = Rule(f"{self.resource}/{name}", sentence, source, severity, named, side)
+        self.rules.append(rule)
+        return rule
+
+    def _check(self, rule: Rule, when: str) -> Callable[[Callable[[Rule, Exchange], Iterator[Violation]]], Check]:
+        def register(judge: Callable[[Rule, Exchange], Iterator[Violation]]) -> Check:
+            check = Check(rule, judge, frozenset(when.split()))
+            self.checks.append(check)
+            return check
+
+        return register
+
+
+class StreamRules:
+    """The rules of one open stream.
+
+    Feed every event exactly once, in order: ``feed`` for one whose data is JSON, ``mark`` for any other.
+    """
+
+    __slots__ = ("_feeds", "_off", "_reducers")
+
+    def __init__(self, reducers: Iterable[Reducer], off: frozenset[str]) -> None:
+        self._reducers = tuple(reducers)
+        self._feeds = tuple(reducer.feed for reducer in self._reducers)
+        self._off = off
+
+    def feed(self, number: int, value: Any, name: str = "message") -> tuple[Violation, ...]:
+        """Take the parsed data of event ``number``, counted from 0."""
+        found: tuple[Violation, ...] = ()
+        for feed in self._feeds:
+            told = feed(number, value, name)
+            if told:
+                found += self._kept(told)
+        return found
+
+    def mark(self, number: int, text: str) -> tuple[Violation, ...] | None:
+        """Take data that is not JSON; None when it is no end marker either, so that it must be told as bad JSON."""
+        if text.strip() != _DONE:
+            return None
+        return tuple(v for reducer in self._reducers for v in self._kept(reducer.mark(number, text)))
+
+    def close(self) -> tuple[Violation, ...]:
+        """Take the end of the stream. Do not call it for a stream that the reader itself broke off."""
+        return tuple(v for reducer in self._reducers for v in self._kept(reducer.close()))
+
+    def _kept(self, violations: Sequence[Violation]) -> tuple[Violation, ...]:
+        return tuple(violation for violation in violations if violation.rule not in self._off)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The checks of one rule set for one operation and side."""
+
+    short_way: Callable[[Exchange], bool] | None
+    checks: tuple[Check, ...]
+
+
+class Registry:
+    """All rules that are on, by operation.
+
+    ``off`` are ids of rules to leave out; an id that no rule has is a ``UsageError``.
+    """
+
+    def __init__(self, rule_sets: Iterable[RuleSet], *, off: Iterable[str] = ()) -> None:
+        sets = tuple(rule_sets)
+        self.rules: tuple[Rule, ...] = tuple(sorted((r for s in sets for r in s.rules), key=lambda rule: rule.id))
+        self.off = frozenset(off)
+        unknown = sorted(self.off - {rule.id for rule in self.rules})
+        if unknown:
+            raise UsageError(f"there is no rule {unknown[0]!r}; the rules are listed by id in the documentation")
+        self._groups: dict[tuple[str, Side], tuple[_Group, ...]] = {}
+        self._reducers: dict[str, tuple[type[Reducer], ...]] = {}
+        for rule_set in sets:
+            self._group(rule_set)
+        for operations, reducer in (pair for s in sets for pair in s.reducers):
+            for operation in operations:
+                self._reducers[operation] = (*self._reducers.get(operation, ()), reducer)
+
+    def checks_for(self, operation: str, side: Side = "response") -> tuple[Check, ...]:
+        """Return the checks of an operation's requests or responses."""
+        return tuple(check for group in self._groups.get((operation, side), ()) for check in group.checks)
+
+    def check_request(self, exchange: Exchange) -> tuple[Violation, ...]:
+        """Judge a request by the rules of its operation."""
+        return self._judge(exchange, "request")
+
+    def check_response(self, exchange: Exchange) -> tuple[Violation, ...]:
+        """Judge a response by the rules of its operation; only successful responses have rules."""
+        return self._judge(exchange, "response") if 200 <= exchange.status <= 299 else ()  # noqa: PLR2004  class 2xx
+
+    def open_stream(self, exchange: Exchange) -> StreamRules:
+        """Open the rules of one stream that answers ``exchange.request``."""
+        return StreamRules((make(exchange) for make in self._reducers.get(exchange.operation, ())), self.off)
+
+    def _group(self, rule_set: RuleSet) -> None:
+        checks: dict[tuple[str, Side], list[Check]] = {}
+        for check in rule_set.checks:
+            for operation in check.rule.operations if check.rule.id not in self.off else ():
+                checks.setdefault((operation, check.rule.side), []).append(check)
+        for key, group in checks.items():
+            made = _Group(rule_set.short_ways.get(key[1]), tuple(group))
+            self._groups[key] = (*self._groups.get(key, ()), made)
+
+    def _judge(self, exchange: Exchange, side: Side) -> tuple[Violation, ...]:
+        found: list[Violation] = []
+        for group in self._groups.get((exchange.operation, side), ()):
+            if group.short_way is not None and group.short_way(exchange):
+                continue
+            given = exchange.request.keys() if isinstance(exchange.request, dict) else ()
+            for check in group.checks:
+                if not check.when or not check.when.isdisjoint(given):
+                    found.extend(check.judge(check.rule, exchange))
+        return tuple(found)
