@@ -1,0 +1,130 @@
+"""Responses of one operation: status, headers, body or stream, and the rules that tie them to their request.
+
+The rule of this module: a response is judged by the most exact entry that the description has for its status (``200``
+before ``2XX`` before ``default``), and a stream by the same check whether it comes in pieces or whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from assay.contract.bodies import BodyCheck
+from assay.contract.events import event_check
+from assay.contract.stream import StreamCheck
+from assay.violation import Violation, describe
+from assay.wire.sse import LIMIT
+from assay.wire.styles import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.messages import Headers, Response
+    from assay.model import Answer, Content, Operation
+    from assay.rules.registry import Exchange, Registry
+    from assay.schema.check import Schemas
+
+__all__ = ["EVENT_STREAM", "ResponseCheck"]
+
+EVENT_STREAM = "text/event-stream"
+
+_NO_CONTENT = frozenset({204, 205, 304})
+
+
+class ResponseCheck:
+    """Judges the responses of one operation."""
+
+    def __init__(
+        self, operation: Operation, schemas: Schemas, rules: Registry, shown: Callable[[Violation], Violation]
+    ) -> None:
+        self.operation = operation
+        self._schemas = schemas
+        self._rules = rules
+        self._shown = shown
+        self._answers = {answer.status: answer for answer in operation.answers}
+        self._bodies = {
+            answer.status: BodyCheck(answer.contents, schemas, "response", answer.pointer)
+            for answer in operation.answers
+        }
+
+    def answer(self, status: int) -> Answer | None:
+        """Return the documented answer for a status code: exact, then its class, then ``default``."""
+        exact, group = str(status), f"{status // 100}XX"
+        return self._answers.get(exact) or self._answers.get(group) or self._answers.get("default")
+
+    def check(self, exchange: Exchange, response: Response, *, head: bool = False) -> tuple[Violation, ...]:
+        """Judge a whole response; ``head`` says that it answers HEAD and so has no body."""
+        answer = self.answer(response.status)
+        if answer is None:
+            return (self._undocumented(response.status),)
+        found = [*self._check_headers(answer, response.headers)]
+        if head or response.status in _NO_CONTENT:
+            if response.body:
+                got = describe(response.body)
+                found.append(Violation("http/body-unexpected", "body", (), "no body", got, answer.pointer))
+            return tuple(found)
+        return (*found, *self._check_body(answer, exchange, response))
+
+    def open(self, exchange: Exchange, status: int, headers: Headers, *, limit: int = LIMIT) -> StreamCheck:
+        """Open the check of a stream; a stream that is not documented for this status is checked by its rules only."""
+        answer = self.answer(status)
+        body = self._bodies[answer.status] if answer is not None else None
+        content = body.select(headers.get("content-type")) if body is not None else None
+        reference = None if content is None or isinstance(content, Violation) else content.item_schema or content.schema
+        event = event_check(self._schemas, reference) if reference is not None else None
+        rules = self._rules.open_stream(replace(exchange, status=status, response_headers=headers))
+        return StreamCheck(self.operation.id, event, rules, limit=limit, shown=self._shown)
+
+    def _check_body(self, answer: Answer, exchange: Exchange, response: Response) -> tuple[Violation, ...]:
+        body = self._bodies[answer.status]
+        if not answer.contents:
+            return ()
+        content_type = response.headers.get("content-type")
+        if not response.body and content_type is None:
+            expected = f"a body ({' or '.join(body.media_types[:6])})"
+            return (Violation("http/body-missing", "body", (), expected, "no body", answer.pointer),)
+        if _is_event_stream(body.select(content_type), content_type):
+            return self._check_stream(exchange, response)
+        judged = body.judge(response.headers, response.body)
+        if judged.violations or judged.content is None:
+            return judged.violations
+        return self._rules.check_response(
+            replace(exchange, response=judged.value, status=response.status, response_headers=response.headers)
+        )
+
+    def _check_stream(self, exchange: Exchange, response: Response) -> tuple[Violation, ...]:
+        stream = self.open(exchange, response.status, response.headers, limit=max(LIMIT, len(response.body)))
+        stream.feed(response.body)
+        stream.close()
+        return stream.violations
+
+    def _check_headers(self, answer: Answer, headers: Headers) -> list[Violation]:
+        if not answer.headers:
+            return []
+        shapes = {p.schema: self._schemas.shape(p.schema) for p in answer.headers if p.schema is not None}
+        found: list[Violation] = []
+        for reading in Reader(answer.headers, shapes).read({}, "", headers).values:
+            parameter = reading.parameter
+            path = (parameter.name.lower(),)
+            if not reading.present:
+                if parameter.required:
+                    expected = f"the header {parameter.name}"
+                    found.append(Violation("http/header-missing", "header", path, expected, "none", parameter.pointer))
+            elif reading.problem is not None:
+                expected, got = reading.problem.expected, reading.problem.got
+                found.append(Violation("http/header-form", "header", path, expected, got, parameter.pointer))
+            elif parameter.schema is not None and reading.candidates:
+                check = self._schemas.check(parameter.schema)
+                if not any(check.ok(value) for value in reading.candidates):
+                    found.extend(check.explain(reading.candidates[0], part="header", path=path))
+        return found
+
+    def _undocumented(self, status: int) -> Violation:
+        documented = ", ".join(self._answers) or "none"
+        expected = f"a documented status ({documented})"
+        return Violation("http/status", "status", (), expected, str(status), self.operation.pointer)
+
+
+def _is_event_stream(content: Content | Violation, content_type: str | None) -> bool:
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    return not isinstance(content, Violation) and kind == EVENT_STREAM
