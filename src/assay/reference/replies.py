@@ -1,0 +1,64 @@
+"""What a resource answers: a whole reply, a stream of events, or a refusal.
+
+The rule of this module: these are values without HTTP in them beyond the status; the server alone turns them
+into bytes, so that every refusal has the same envelope and every stream the same frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Call", "Refusal", "Reply", "Stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One accepted request as a resource sees it.
+
+    ``value`` is the parsed body (None without one), ``names`` the values of the path's fields, ``serial`` a
+    number that no other request of this server has, ``now`` the time in seconds.
+    """
+
+    value: Any
+    names: dict[str, str]
+    serial: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole JSON answer."""
+
+    value: Any
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream of JSON events; ``done`` says that ``[DONE]`` ends it, ``named`` that each event bears its type."""
+
+    events: Iterator[Any]
+    done: bool = True
+    named: bool = False
+
+
+class Refusal(Exception):  # noqa: N818  not a fault of the program: an answer
+    """A request that cannot be served, told in OpenAI's error envelope."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        kind: str = "invalid_request_error",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.envelope = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+        self.headers: tuple[tuple[str, str], ...] = ()

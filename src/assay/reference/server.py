@@ -1,0 +1,246 @@
+"""The reference server: a small, honest, deterministic ASGI application made from the contract.
+
+The rule of this module: HTTP is here and nowhere else in the room. A request is read to its end before it is
+answered, so that a kept-alive connection stays usable; what the contract refuses, the server refuses, in
+OpenAI's error envelope; time and identity come from outside, so that the same requests in the same order give
+the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+from assay.messages import Request
+from assay.reference.chat import create_chat_completion
+from assay.reference.completions import create_completion
+from assay.reference.embeddings import create_embedding
+from assay.reference.images import create_image
+from assay.reference.models import delete_model, list_models, retrieve_model
+from assay.reference.moderations import create_moderation
+from assay.reference.replies import Call, Refusal, Reply, Stream
+from assay.reference.text import Source
+
+if TYPE_CHECKING:
+    from assay.violation import Verdict
+
+__all__ = ["Application", "Judge", "application"]
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+NOW = 1_767_225_600  # 2026-01-01: the default clock stands still
+LIMIT = 50 * 1024 * 1024  # bytes of a request body
+
+
+class Judge(Protocol):
+    """What the server asks of a contract."""
+
+    def check_request(self, request: Request, /) -> Verdict:
+        """Judge one request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    pattern: re.Pattern[str]
+    handlers: dict[str, Callable[[Call], Reply | Stream]]
+
+
+def _route(template: str, **handlers: Callable[[Call], Reply | Stream]) -> _Route:
+    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>.+)", template)
+    return _Route(re.compile(f"/v1{pattern}"), {method.upper(): handler for method, handler in handlers.items()})
+
+
+ROUTES = (
+    _route("/models", get=list_models),
+    _route("/models/{model}", get=retrieve_model, delete=delete_model),
+    _route("/chat/completions", post=create_chat_completion),
+    _route("/completions", post=create_completion),
+    _route("/embeddings", post=create_embedding),
+    _route("/images/generations", post=create_image),
+    _route("/moderations", post=create_moderation),
+)
+
+
+def application(
+    *,
+    key: str | None = None,
+    judge: Judge | None = None,
+    clock: Callable[[], int] = lambda: NOW,
+    limit: int = LIMIT,
+) -> Application:
+    """Make the reference server as an ASGI application.
+
+    With a ``key``, every request must bear it (``Authorization: Bearer``). ``judge`` is the contract to enforce,
+    by default the bundled one. ``clock`` gives seconds since 1970. ``limit`` is in bytes.
+    """
+    return Application(judge or _bundled(), key=key, clock=clock, limit=limit)
+
+
+def _bundled() -> Judge:
+    from assay import contract  # noqa: PLC0415  compiled only when no judge is given
+
+    judge: Judge = contract.load("openai")
+    return judge
+
+
+class Application:
+    """The ASGI application; see :func:`application`."""
+
+    def __init__(self, judge: Judge, *, key: str | None, clock: Callable[[], int], limit: int) -> None:
+        self._judge = judge
+        self._key = key
+        self._clock = clock
+        self._limit = limit
+        self._serials = itertools.count(1)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one connection event of ASGI."""
+        if scope["type"] != "http":
+            return
+        exchange = _Exchange(scope, receive, send, next(self._serials))
+        try:
+            body = await exchange.read(self._limit)
+            answer = self._answer(scope, body, exchange.serial)
+        except Refusal as refusal:
+            await exchange.send_json(refusal.status, refusal.envelope, refusal.headers)
+            return
+        except ConnectionError:
+            return  # the client went away while it was still sending
+        if isinstance(answer, Stream):
+            await exchange.send_stream(answer)
+        else:
+            await exchange.send_json(answer.status, answer.value)
+
+    def _answer(self, scope: Message, body: bytes, serial: int) -> Reply | Stream:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        self._authenticate(headers)
+        handler, names = _find(scope["method"], scope["path"])
+        value = _parse(headers, body) if scope["method"] == "POST" else None
+        verdict = self._judge.check_request(_request(scope, headers, body))
+        if not verdict.ok:
+            broken = next(v for v in verdict.violations if v.severity == "violation")
+            envelope = broken.envelope()["error"]
+            raise Refusal(400, envelope["message"], param=envelope["param"], code=envelope["code"])
+        return handler(Call(value, names, serial, self._clock()))
+
+    def _authenticate(self, headers: dict[str, str]) -> None:
+        if self._key is None:
+            return
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not given:
+            text = "No API key was given; send it as 'Authorization: Bearer KEY'."
+            raise Refusal(401, text, code="missing_api_key")
+        if given.strip() != self._key:
+            raise Refusal(401, "The API key is not known here.", code="invalid_api_key")
+
+
+def _find(method: str, path: str) -> tuple[Callable[[Call], Reply | Stream], dict[str, str]]:
+    for route in ROUTES:
+        match = route.pattern.fullmatch(path)
+        if match is None:
+            continue
+        handler = route.handlers.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            allowed = [*route.handlers, *(["HEAD"] if "GET" in route.handlers else [])]
+            refusal = Refusal(405, f"This path is not for {method}.", code="method_not_allowed")
+            refusal.headers = (("allow", ", ".join(allowed)),)
+            raise refusal
+        return handler, match.groupdict()
+    raise Refusal(404, "There is nothing at this path.", code="unknown_url")
+
+
+def _parse(headers: dict[str, str], body: bytes) -> Any:
+    essence = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if essence != "application/json":
+        text = "The body must be JSON, with 'Content-Type: application/json'."
+        raise Refusal(415, text, code="unsupported_content_type")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, "The body must not be compressed.", code="unsupported_content_encoding")
+    try:
+        value = orjson.loads(body)
+        orjson.dumps(value)  # answers and digests are written by this; it ends at 254 levels
+    except orjson.JSONDecodeError as error:
+        text = f"The body is not JSON: line {error.lineno}, column {error.colno}."
+        raise Refusal(400, text, code="invalid_json") from None
+    except orjson.JSONEncodeError:
+        raise Refusal(400, "The body is nested too deeply.", code="nested_too_deeply") from None
+    return value
+
+
+def _request(scope: Message, headers: dict[str, str], body: bytes) -> Request:
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], f"{path}?{query}" if query else path, headers, body)
+
+
+class _Exchange:
+    """One request and its answer on the wire."""
+
+    def __init__(self, scope: Message, receive: Receive, send: Send, serial: int) -> None:
+        self._head = scope["method"] == "HEAD"
+        self._receive = receive
+        self._send = send
+        self.serial = serial
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body; one over the limit is read to its end, but not kept."""
+        parts: list[bytes] = []
+        size = 0
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionAbortedError
+            part = message.get("body", b"")
+            size += len(part)
+            if size <= limit:
+                parts.append(part)
+            more = message.get("more_body", False)
+        if size > limit:
+            raise Refusal(413, f"The body is larger than {limit} bytes.", code="request_too_large")
+        return b"".join(parts)
+
+    async def send_json(self, status: int, value: Any, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Send a whole answer."""
+        body = orjson.dumps(value)
+        await self._start(status, (("content-type", "application/json"), ("content-length", str(len(body))), *headers))
+        await self._send({"type": "http.response.body", "body": b"" if self._head else body})
+
+    async def send_stream(self, stream: Stream) -> None:
+        """Send events as they come, and stop as soon as the client has gone."""
+        gone = asyncio.ensure_future(self._receive())
+        try:
+            headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
+            await self._start(200, headers)
+            for frame in _frames(stream):
+                await self._send({"type": "http.response.body", "body": frame, "more_body": True})
+                await asyncio.sleep(0)
+                if gone.done():
+                    return
+            await self._send({"type": "http.response.body", "body": b""})
+        except OSError:
+            return  # the client closed the connection between two events
+        finally:
+            gone.cancel()
+
+    async def _start(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
+        fields = (*headers, ("x-request-id", f"req_{Source('request', self.serial).name(32)}"))
+        encoded = [(name.encode(), value.encode()) for name, value in fields]
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+
+
+def _frames(stream: Stream) -> Any:
+    for event in stream.events:
+        name = b"event: " + event["type"].encode() + b"\n" if stream.named else b""
+        yield name + b"data: " + orjson.dumps(event) + b"\n\n"
+    if stream.done:
+        yield b"data: [DONE]\n\n"

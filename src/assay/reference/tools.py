@@ -1,0 +1,126 @@
+"""Which tools the model calls, and with what.
+
+The rule of this module: a tool is called when the request asks for it, or when it leaves the choice and the last
+word is the user's; so a client that answers tool calls is answered with text in turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import orjson
+
+from assay.reference.replies import Refusal
+from assay.reference.values import CannotWrite, write
+
+if TYPE_CHECKING:
+    from assay.reference.text import Source
+
+__all__ = ["Tool", "wanted"]
+
+_AT_ONCE = 2  # tools called in one message, where parallel calls are allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool as offered: ``place`` is where in the request, for refusals."""
+
+    kind: str
+    name: str
+    place: str
+    schema: Any = None
+    constrained: bool = False
+
+    def arguments(self, source: Source) -> str:
+        """Return the JSON text of valid arguments, or free text for a custom tool."""
+        if self.kind == "custom":
+            return source.sentence()
+        try:
+            return orjson.dumps(write(self.schema, source)).decode()
+        except CannotWrite as reason:
+            place = f"{self.place}.parameters"
+            text = f"The schema in '{place}' {reason}."
+            raise Refusal(400, text, param=place, code="invalid_function_parameters") from None
+
+
+def wanted(body: dict[str, Any]) -> tuple[Tool, ...]:
+    """Return the tools to call now; refuses a choice that names a tool that is not offered."""
+    if body.get("functions") and not body.get("tools"):
+        return _older(body)
+    tools = [_tool(item, f"tools[{number}]") for number, item in enumerate(body.get("tools") or ())]
+    for tool in tools:
+        _check(tool)
+    choice = body.get("tool_choice") or ("auto" if tools else "none")
+    if isinstance(choice, dict) and choice["type"] == "allowed_tools":
+        allowed = choice["allowed_tools"]
+        tools = [_pick(tools, item.get("type"), item) for item in allowed["tools"]]
+        choice = allowed["mode"]
+    elif isinstance(choice, dict):
+        return (_able([_pick(tools, choice["type"], choice)])[0],)
+    if choice == "none" or not tools or (choice == "auto" and not _asked(body)):
+        return ()
+    if choice == "auto":
+        tools = [tool for tool in tools if not tool.constrained]
+        return tuple(tools[: _at_once(body)])
+    return tuple(_able(tools)[: _at_once(body)])
+
+
+def _older(body: dict[str, Any]) -> tuple[Tool, ...]:
+    """Return the call in the older form: at most one."""
+    tools = [
+        Tool("legacy", item["name"], f"functions[{number}]", item.get("parameters", {"type": "object"}))
+        for number, item in enumerate(body["functions"])
+    ]
+    for tool in tools:
+        _check(tool)
+    choice = body.get("function_call") or "auto"
+    if isinstance(choice, dict):
+        for tool in tools:
+            if tool.name == choice["name"]:
+                return (tool,)
+        text = "'function_call' names a function that is not in 'functions'."
+        raise Refusal(400, text, param="function_call", code="invalid_value")
+    return (tools[0],) if choice == "auto" and _asked(body) else ()
+
+
+def _tool(item: dict[str, Any], place: str) -> Tool:
+    if item["type"] == "custom":
+        constrained = item["custom"].get("format", {}).get("type") == "grammar"
+        return Tool("custom", item["custom"]["name"], f"{place}.custom", constrained=constrained)
+    function = item["function"]
+    return Tool("function", function["name"], f"{place}.function", function.get("parameters", {"type": "object"}))
+
+
+def _check(tool: Tool) -> None:
+    if tool.kind != "custom" and not jsonschema_rs.meta.is_valid(tool.schema):
+        place = f"{tool.place}.parameters"
+        text = f"The value of '{place}' is not a valid JSON Schema."
+        raise Refusal(400, text, param=place, code="invalid_function_parameters")
+
+
+def _pick(tools: list[Tool], kind: Any, item: dict[str, Any]) -> Tool:
+    holder = item.get(kind) if isinstance(kind, str) else None
+    name = holder.get("name") if isinstance(holder, dict) else None
+    for tool in tools:
+        if (tool.kind, tool.name) == (kind, name):
+            return tool
+    raise Refusal(400, "'tool_choice' names a tool that is not in 'tools'.", param="tool_choice", code="invalid_value")
+
+
+def _able(tools: list[Tool]) -> list[Tool]:
+    able = [tool for tool in tools if not tool.constrained]
+    if not able:
+        place = f"{tools[0].place}.format"
+        text = f"This model cannot write by the grammar in '{place}'."
+        raise Refusal(400, text, param=place, code="unsupported_value")
+    return able
+
+
+def _asked(body: dict[str, Any]) -> bool:
+    return bool(body["messages"][-1]["role"] in ("user", "developer", "system"))
+
+
+def _at_once(body: dict[str, Any]) -> int:
+    return 1 if body.get("parallel_tool_calls") is False else _AT_ONCE

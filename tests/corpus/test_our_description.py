@@ -1,0 +1,333 @@
+"""Our description of the OpenAI API compiles, its unions are disjoint, and it judges messages right."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+from jsonschema_rs import canonical
+
+HERE = Path(__file__).parent
+FOLDER = HERE.parents[1] / "schemas" / "openai"
+DOCUMENTS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))}
+REGISTRY = jsonschema_rs.Registry([(f"file:///{name}", document) for name, document in DOCUMENTS.items()])
+COMPONENTS = [
+    f"{name}#{component}"
+    for name, document in DOCUMENTS.items()
+    for component in document.get("components", {}).get("schemas", {})
+]
+EXAMPLES = yaml.safe_load((HERE / "our_description_examples.yaml").read_text(encoding="utf-8"))
+METHODS = ("get", "post", "put", "patch", "delete")
+
+# operation id -> the components of its request, its response and its events
+MESSAGES = {
+    "listModels": (None, "models.yaml#ListModelsResponse", None),
+    "retrieveModel": (None, "models.yaml#Model", None),
+    "deleteModel": (None, "models.yaml#DeleteModelResponse", None),
+    "createChatCompletion": (
+        "chat.yaml#CreateChatCompletionRequest",
+        "chat.yaml#CreateChatCompletionResponse",
+        "chat.yaml#ChatCompletionStreamEvent",
+    ),
+    "createCompletion": (
+        "completions.yaml#CreateCompletionRequest",
+        "completions.yaml#CreateCompletionResponse",
+        "completions.yaml#CompletionStreamEvent",
+    ),
+    "createEmbedding": (
+        "embeddings.yaml#CreateEmbeddingRequest",
+        "embeddings.yaml#CreateEmbeddingResponse",
+        None,
+    ),
+    "createImage": (
+        "images.yaml#CreateImageRequest",
+        "images.yaml#ImagesResponse",
+        "images.yaml#ImageGenStreamEvent",
+    ),
+    "createModeration": (
+        "moderations.yaml#CreateModerationRequest",
+        "moderations.yaml#CreateModerationResponse",
+        None,
+    ),
+}
+PATHS = {
+    "/v1/chat/completions": "createChatCompletion",
+    "/v1/completions": "createCompletion",
+    "/v1/embeddings": "createEmbedding",
+}
+
+# Rules of the inventory whose invalid example the schemas refuse without any relation between messages.
+ENCODED_LIST = """
+    META-001
+    CHAT-001 CHAT-002 CHAT-003 CHAT-004 CHAT-006 CHAT-008 CHAT-009 CHAT-010 CHAT-011 CHAT-012 CHAT-013 CHAT-014
+    CHAT-018 CHAT-021 CHAT-028 CHAT-029 CHAT-032 CHAT-033 CHAT-034 CHAT-037 CHAT-038 CHAT-042 CHAT-104 CHAT-110
+    CHAT-111 CHAT-132
+    COMP-002 COMP-003 COMP-004 COMP-005 COMP-007
+    EMB-001 EMB-002 EMB-003 EMB-006 EMB-007 EMB-008
+    MODEL-004 MODEL-006 MOD-003 MOD-005 MOD-006 MOD-007
+    IMG-001 IMG-002 IMG-003 IMG-004 IMG-005 IMG-006 IMG-007 IMG-008 IMG-009 IMG-010 IMG-011 IMG-012 IMG-013 IMG-014
+    IMG-017 IMG-018 IMG-019 IMG-020
+"""
+ENCODED = set(ENCODED_LIST.split())
+
+
+def reference(component: str) -> dict[str, str]:
+    """Write ``chat.yaml#Name`` as the schema that refers to it."""
+    name, _, component = component.partition("#")
+    return {"$ref": f"file:///{name}#/components/schemas/{component}"}
+
+
+def validator(component: str) -> Any:
+    """Compile one component in place."""
+    return jsonschema_rs.Draft202012Validator(reference(component), registry=REGISTRY)
+
+
+def schemas(node: Any) -> Any:
+    """Yield every object inside a document."""
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from schemas(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from schemas(value)
+
+
+def at(error: Any) -> str:
+    """Return the place of an error in the value, as a JSON pointer."""
+    return "".join(f"/{step}" for step in error.instance_path)
+
+
+def follow(name: str, schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Follow the reference of a schema in file ``name`` to its end."""
+    while "$ref" in schema:
+        file, _, pointer = schema["$ref"].partition("#")
+        name = file or name
+        schema = DOCUMENTS[name]
+        for step in pointer.split("/")[1:]:
+            schema = schema[step.replace("~1", "/").replace("~0", "~")]
+    return name, schema
+
+
+def traits(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what tells a branch of a union apart: its types, its constant, the constants of its properties."""
+    name, schema = follow(name, schema)
+    if "oneOf" in schema:
+        return {"types": set.union(*(traits(name, branch)["types"] for branch in schema["oneOf"])), "tags": {}}
+    types = schema.get("type", [])
+    tags = {}
+    for key in schema.get("required", ()):
+        _, inner = follow(name, schema.get("properties", {}).get(key, {}))
+        if "const" in inner:
+            tags[key] = inner["const"]
+    found = {
+        "types": {types} if isinstance(types, str) else set(types),
+        "tags": tags,
+        "need": schema.get("required", []),
+    }
+    if "enum" in schema:
+        found["types"] = {"enum"}
+    if "items" in schema:
+        found["items"] = traits(name, schema["items"])
+    return found
+
+
+def apart(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether no value can have the traits of both."""
+    if one["types"] and other["types"] and not one["types"] & other["types"]:
+        return True
+    if any(one["tags"][key] != other["tags"][key] for key in one["tags"].keys() & other["tags"].keys()):
+        return True
+    return "items" in one and "items" in other and apart(one["items"], other["items"])
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_component_compiles_and_has_a_canonical_form(component) -> None:
+    """A component compiles, can be satisfied, and nothing in its canonical form is left unmodelled."""
+    assert validator(component)
+    schema = jsonschema_rs.canonicalize(reference(component), registry=REGISTRY)
+    assert schema.satisfiability is not canonical.Satisfiability.NO
+    for found in [schema, *schema.definitions().values()]:
+        assert not isinstance(found.view(), canonical.RawView), found.view().reason
+
+
+def test_no_reference_is_broken_and_none_leads_out() -> None:
+    """Every $ref names a place inside the folder."""
+    seen = 0
+    for name, document in DOCUMENTS.items():
+        for schema in schemas(document):
+            if isinstance(schema.get("$ref"), str):
+                seen += 1
+                assert follow(name, schema)
+    assert seen > 150
+
+
+def test_every_operation_documents_success_and_errors() -> None:
+    """An operation has a unique id, a 200 answer, and the error envelope for 4XX and 5XX."""
+    operations = {}
+    for item in DOCUMENTS["openapi.yaml"]["paths"].values():
+        _, path = follow("openapi.yaml", item)
+        for method in METHODS:
+            if method in path:
+                operations[path[method]["operationId"]] = path[method]
+    assert set(operations) == set(MESSAGES)
+    for operation in operations.values():
+        assert {"200", "4XX", "5XX"} <= set(operation["responses"])
+        assert operation["summary"].endswith(".")
+
+
+def test_unions_are_disjoint_by_construction() -> None:
+    """Two branches of a oneOf differ in their type, in a constant tag, or in what their items are."""
+    pairs = 0
+    for name, document in DOCUMENTS.items():
+        for schema in schemas(document):
+            branches = [traits(name, branch) for branch in schema.get("oneOf", ()) if "required" not in branch]
+            for number, one in enumerate(branches):
+                for other in branches[number + 1 :]:
+                    pairs += 1
+                    assert apart(one, other), (name, schema["oneOf"])
+    assert pairs > 40
+
+
+def test_examples_of_our_own_are_judged_right() -> None:
+    """Each valid example passes, and each invalid one fails at the place it names."""
+    counted: Counter[bool] = Counter()
+    for component, examples in EXAMPLES.items():
+        check = validator(component)
+        for value in examples["valid"]:
+            assert check.is_valid(value), (component, value, next(check.iter_errors(value)).message)
+            counted[True] += 1
+        for place, value in examples["invalid"]:
+            assert place in {at(error) for error in check.iter_errors(value)}, (component, place, value)
+            counted[False] += 1
+    assert counted[True] >= 100
+    assert counted[False] >= 190
+
+
+@pytest.mark.parametrize(("length", "size", "ok"), [(16, 512, True), (17, 512, False), (16, 513, False)])
+def test_metadata_has_bounds(length, size, ok) -> None:
+    """At most 16 pairs, values of at most 512 characters, names of at most 64."""
+    check = validator("common.yaml#Metadata")
+    assert check.is_valid({f"{number:064}": "v" * size for number in range(length)}) is ok
+    assert not check.is_valid({"k" * 65: "v"})
+
+
+@pytest.mark.parametrize(
+    ("model", "longest"), [("dall-e-2", 1000), ("dall-e-3", 4000), ("gpt-image-1", 32000), ("mine", 32000)]
+)
+def test_prompts_have_the_length_of_their_model(model, longest) -> None:
+    """A prompt may be as long as its model allows, and not one character longer."""
+    check = validator("images.yaml#CreateImageRequest")
+    assert check.is_valid({"model": model, "prompt": "x" * longest})
+    assert not check.is_valid({"model": model, "prompt": "x" * (longest + 1)})
+
+
+def test_embedding_inputs_have_bounds() -> None:
+    """At most 2048 inputs, of at most 8192 tokens each."""
+    check = validator("embeddings.yaml#CreateEmbeddingRequest")
+    assert check.is_valid({"model": "m", "input": ["a"] * 2048})
+    assert not check.is_valid({"model": "m", "input": ["a"] * 2049})
+    assert check.is_valid({"model": "m", "input": [[1] * 8192]})
+    assert not check.is_valid({"model": "m", "input": [[1] * 8193]})
+
+
+def test_recorded_traffic_of_the_real_service_is_valid(shared) -> None:
+    """Every recorded request, response and event of the operations described so far passes; the ledger is empty."""
+    counted: Counter[str] = Counter()
+    checks = {name: [component and validator(component) for component in row] for name, row in MESSAGES.items()}
+    with gzip.open(shared / "traffic" / "openai.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            exchange = json.loads(line)
+            if exchange["path"] not in PATHS:
+                continue
+            request, response, event = checks[PATHS[exchange["path"]]]
+            where = (exchange["source"], exchange["index"])
+            assert request.is_valid(json.loads(exchange["request_body"])), where
+            counted["request"] += 1
+            if exchange["status"] >= 400:
+                assert validator("common.yaml#ErrorResponse").is_valid(json.loads(exchange["response_body"])), where
+                counted["error"] += 1
+            elif exchange["response_headers"]["content-type"].startswith("text/event-stream"):
+                for text in exchange["response_body"].split("\n"):
+                    if text.startswith("data: ") and text != "data: [DONE]":
+                        assert event.is_valid(json.loads(text[6:])), where
+                        counted["event"] += 1
+            else:
+                assert response.is_valid(json.loads(exchange["response_body"])), where
+                counted["response"] += 1
+    assert counted == {"request": 245, "response": 194, "event": 1511, "error": 5}
+
+
+def expand(value: Any) -> Any:
+    """Write out the repeated parts of an example of the inventory."""
+    if isinstance(value, list):
+        return [expand(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value.get("$gen"):
+        case None:
+            return {key: expand(item) for key, item in value.items()}
+        case "repeat_list":
+            return [expand(value["item"])] * value["count"]
+        case "range":
+            return list(range(value["count"]))
+        case "nan":
+            return float("nan")
+        case _:
+            return value.get("prefix", "") + value["unit"] * value["count"]
+
+
+def parts(rule: dict[str, Any], example: Any) -> list[tuple[str, Any]]:
+    """Split an example of the inventory into (component, value)."""
+    components = MESSAGES[rule["operation"].partition(" ")[0].partition(",")[0]]
+    example = expand(example)
+    if rule["rule"].get("target") in ("request", "response"):
+        return [(components[rule["rule"]["target"] == "response"], example)]
+    if not isinstance(example, dict):
+        return []
+    found = [(components[0], example["req"])] if "req" in example else []
+    found += [(components[1], example["resp"])] if "resp" in example else []
+    found += [(components[2], event) for event in example.get("ev", ())]
+    return [pair for pair in found if pair[0] is not None]
+
+
+def test_the_inventory_of_prose_rules_is_kept(shared) -> None:
+    """Each valid example of the inventory passes, and each rule on one message refuses its invalid example."""
+    inventory = json.loads((shared / "constraints.json").read_text(encoding="utf-8"))
+    rules = [
+        rule
+        for rule in inventory
+        if rule["part"] == 2 and rule["operation"].partition(" ")[0].partition(",")[0] in MESSAGES
+    ]
+    checks = {component: validator(component) for row in MESSAGES.values() for component in row if component}
+    passed, refused = 0, set()
+    for rule in rules:
+        for component, value in parts(rule, rule["example_valid"]):
+            assert checks[component].is_valid(value), (rule["id"], rule["prose"])
+            passed += 1
+        if not all(checks[component].is_valid(value) for component, value in parts(rule, rule["example_invalid"])):
+            refused.add(rule["id"])
+    assert passed > 200
+    assert not ENCODED - refused
+
+
+def test_no_sentence_is_taken_from_the_published_description(shared) -> None:
+    """None of our sentences stands in the published descriptions."""
+    published = " ".join(
+        " ".join(path.read_text(encoding="utf-8").split()) for path in (shared / "specs").glob("openai-*.yaml")
+    )
+    ours = {
+        text
+        for document in DOCUMENTS.values()
+        for node in schemas(document)
+        for key in ("description", "summary")
+        if isinstance(text := node.get(key), str) and len(text.split()) >= 5
+    }
+    assert len(ours) > 60
+    assert not [text for text in ours if text.rstrip(".") in published]
