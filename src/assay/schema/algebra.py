@@ -92,7 +92,8 @@ def _options(resources: Registry) -> dict[str, Any]:
     return {
         "draft": module.Draft202012,
         "registry": resources,
-        "validate_formats": False,
+        # Generation wants a URI where one is named, also for the formats that no check asserts.
+        "validate_formats": True,
         "pattern_options": module.FancyRegexOptions(backtrack_limit=BACKTRACKS),
         "offline": True,
     }

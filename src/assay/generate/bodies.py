@@ -1,0 +1,150 @@
+"""Request bodies: a strategy's value, written as JSON, form, multipart or text, and proved as the wire shows it.
+
+The rule of this module: what is proved is what a reader of the written bytes gets, not the value before writing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from assay.generate.compiler import Compiler, declared
+from assay.generate.domain import Draft
+from assay.generate.media_values import png
+from assay.wire.forms import read_form, write_form
+from assay.wire.json_text import parse_json, write_json
+from assay.wire.media import is_json
+from assay.wire.multipart import FilePart, Multipart, read_multipart, write_multipart
+from assay.wire.problem import Problem
+
+if TYPE_CHECKING:
+    from assay.generate.domain import Domain
+    from assay.generate.source import Source
+    from assay.model import Content
+    from assay.schema.check import Schemas
+
+__all__ = ["BodyMaker", "Written"]
+
+_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+_BOUNDARY = "assay-boundary-5f1c"
+_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A body on its way: ``value`` before writing, the bytes, their content type, and the features in use."""
+
+    value: Any
+    data: bytes
+    content_type: str
+    features: tuple[str, ...] = ()
+
+
+class BodyMaker:
+    """Makes bodies of one content of an operation; ``height`` is infinite where it has no value."""
+
+    def __init__(self, schemas: Schemas, content: Content, domain: Domain) -> None:
+        self.content = content
+        self.media_type = content.media_type
+        self.domain = domain
+        self._encoding = content.encoding
+        reference = content.schema
+        self._check = None if reference is None else schemas.check(reference, "request")
+        self._shape = None if reference is None else schemas.shape(reference)
+        self._files = frozenset[str]() if reference is None else _files(schemas, reference)
+        self._declared = frozenset[str]()
+        self._plan = None
+        self._bare = None
+        if reference is not None:
+            canonical = schemas.canonical(reference, "request")
+            self._declared = declared(canonical)
+            supplies = {name: None for name in domain.owned if name in self._declared}
+            self._plan = Compiler(supplies, domain.rates).root(canonical)
+            self._bare = Compiler().root(canonical)
+
+    @property
+    def supported(self) -> bool:
+        """Whether bodies of this media type can be made."""
+        known = is_json(self.media_type) or self.media_type in (_FORM, _MULTIPART)
+        return known and self._plan is not None and self._plan.height < math.inf
+
+    def valid(self, source: Source) -> Written:
+        """Make a valid body; with the domain's help, and where that does not fit the schema, without it."""
+        for attempt in range(_TRIES):
+            value, features = self._value(source, bare=attempt >= _TRIES // 2)
+            written = self.write(value, features)
+            if written is not None and self.admits(written):
+                return written
+        return source.give_up()
+
+    def _value(self, source: Source, *, bare: bool) -> tuple[Any, tuple[str, ...]]:
+        plan = self._bare if bare else self._plan
+        if plan is None:
+            return {}, ()
+        value = plan.make(source, source.dials.depth)
+        if bare or not isinstance(value, dict):
+            return value, ()
+        draft = Draft(source, value, self._declared)
+        self.domain.finish(draft)
+        return value, tuple(draft.features)
+
+    def write(self, value: Any, features: tuple[str, ...] = ()) -> Written | None:
+        """Write a value; None where this media type cannot carry it."""
+        if is_json(self.media_type):
+            return Written(value, write_json(value).encode("utf-8"), self.media_type, features)
+        if not isinstance(value, dict):
+            return None
+        if self.media_type == _FORM:
+            return Written(value, write_form(value, self._shape, self._encoding), _FORM, features)
+        fields, files = {}, []
+        for name, item in value.items():
+            bare = name.removesuffix("[]")
+            if bare not in self._files and name not in self._files:
+                fields[name] = item
+                continue
+            many = item if isinstance(item, list) else [item]
+            files += [_file(name if item is not many else f"{bare}[]", number) for number, _ in enumerate(many)]
+        content_type = f"{_MULTIPART}; boundary={_BOUNDARY}"
+        return Written(value, write_multipart(fields, files, _BOUNDARY), content_type, features)
+
+    def admits(self, written: Written) -> bool:
+        """Whether what a reader gets from the bytes is valid."""
+        if self._check is None:
+            return True
+        found = self._read(written)
+        return any(self._check.ok(candidate) for candidate in found)
+
+    def _read(self, written: Written) -> tuple[Any, ...]:
+        if is_json(self.media_type):
+            value = parse_json(written.data)
+            return () if isinstance(value, Problem) else (value,)
+        if self.media_type == _FORM:
+            forms = read_form(written.data, self._shape, self._encoding)
+            return () if isinstance(forms, Problem) else forms
+        read = read_multipart(written.data, written.content_type, self._shape, self._encoding)
+        return read.candidates if isinstance(read, Multipart) else ()
+
+
+def _files(schemas: Schemas, reference: str) -> frozenset[str]:
+    """The properties of a multipart schema that are files: binary strings, or arrays of them."""
+    found = set()
+    for place in schemas.places.same_value(schemas.places.at(reference)):
+        for name, part in place.named().items():
+            for inner in schemas.places.same_value(part):
+                items = inner.keyword("items")
+                if _binary(inner.schema) or _binary(items):
+                    found.add(name)
+    return frozenset(found)
+
+
+def _binary(schema: Any) -> bool:
+    if not isinstance(schema, dict):
+        return False
+    return schema.get("format") == "binary" or "contentMediaType" in schema
+
+
+def _file(name: str, number: int) -> FilePart:
+    if "image" in name or "mask" in name:
+        return FilePart(name, f"{number}.png", "image/png", png(transparent="mask" in name))
+    return FilePart(name, f"{number}.jsonl", "application/octet-stream", b'{"text": "hello"}\n')

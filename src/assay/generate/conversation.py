@@ -1,0 +1,99 @@
+"""Conversations, tools and answer formats of chat completions.
+
+The rule of this module: a tool message answers a tool call that stands before it, by its id; a tool's ``parameters``
+are a valid JSON Schema; a strict schema is closed and requires all it declares.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from assay.generate.media_values import data_url, png
+from assay.generate.text import PHRASES, words
+
+if TYPE_CHECKING:
+    from assay.generate.source import Source
+
+__all__ = ["answer_format", "conversation", "tool_set"]
+
+_TEXT = {"type": "string"}
+_FIELDS: tuple[tuple[str, dict[str, Any], Any], ...] = (
+    ("city", {"type": "string", "description": "Name of a city"}, "Oslo"),
+    ("days", {"type": "integer", "minimum": 1, "maximum": 14}, 3),
+    ("unit", {"type": "string", "enum": ["celsius", "fahrenheit"]}, "celsius"),
+    ("words", {"type": "array", "items": _TEXT}, ["red", "otter"]),
+    ("exact", {"type": "boolean"}, True),
+)
+_TOOLS = ("get_weather", "find_words", "look_up")
+_ASIDES = ("developer", "system")
+
+
+def _schema(source: Source, *, strict: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An object schema of a few fields, and a value of it."""
+    fields = _FIELDS[: 1 + source.below(len(_FIELDS))]
+    schema: dict[str, Any] = {"type": "object", "properties": {name: part for name, part, _ in fields}}
+    schema["required"] = [name for name, _, _ in fields] if strict else [fields[0][0]]
+    if strict:
+        schema["additionalProperties"] = False
+    return schema, {name: value for name, _, value in fields}
+
+
+def tool_set(source: Source) -> list[dict[str, Any]]:
+    """One to three function tools with different names."""
+    tools = []
+    for name in _TOOLS[: 1 + source.below(len(_TOOLS))]:
+        strict = source.chance(0.3)
+        function: dict[str, Any] = {"name": name, "parameters": _schema(source, strict=strict)[0]}
+        if source.chance(0.5):
+            function["description"] = source.pick(PHRASES)
+        if strict:
+            function["strict"] = True
+        tools.append({"type": "function", "function": function})
+    return tools
+
+
+def answer_format(source: Source) -> dict[str, Any]:
+    """A ``response_format``: JSON mode, or a schema inside the strict subset, or plain text."""
+    kind = source.pick(("json_object", "json_schema", "text"))
+    if kind != "json_schema":
+        return {"type": kind}
+    return {
+        "type": kind,
+        "json_schema": {"name": "answer", "strict": True, "schema": _schema(source, strict=True)[0]},
+    }
+
+
+def conversation(source: Source, tools: list[dict[str, Any]], *, vision: bool, says_json: bool) -> list[dict[str, Any]]:
+    """Messages that end with the user's turn or with the results of the tool calls before it."""
+    messages: list[dict[str, Any]] = []
+    if source.chance(source.dials.feature):
+        messages.append({"role": source.pick(_ASIDES), "content": words(source)})
+    if source.chance(0.2):
+        messages.append({"role": "user", "content": words(source)})
+        messages.append({"role": "assistant", "content": words(source)})
+    question = "Answer in JSON." if says_json else words(source) or "hello"
+    messages.append({"role": "user", "content": _parts(source, question) if vision else question})
+    if tools and source.chance(0.5):
+        messages += _called(source, tools)
+    return messages
+
+
+def _parts(source: Source, question: str) -> list[dict[str, Any]]:
+    """A text and a picture; the picture as a data URL, so that no server must fetch anything."""
+    image: dict[str, Any] = {"url": data_url(png(shade=source.below(256)))}
+    if source.chance(0.3):
+        image["detail"] = source.pick(("auto", "low", "high"))
+    return [{"type": "text", "text": question}, {"type": "image_url", "image_url": image}]
+
+
+def _called(source: Source, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An assistant's message that calls tools, and one result for each call, in order."""
+    calls = []
+    for number, tool in enumerate(tools[: 1 + source.below(len(tools))], start=1):
+        declared = tool["function"]["parameters"]["properties"]
+        values = {name: value for name, _, value in _FIELDS if name in declared}
+        function = {"name": tool["function"]["name"], "arguments": json.dumps(values)}
+        calls.append({"id": f"call_{number}", "type": "function", "function": function})
+    answers = [{"role": "tool", "tool_call_id": call["id"], "content": words(source)} for call in calls]
+    return [{"role": "assistant", "content": None, "tool_calls": calls}, *answers]

@@ -1,0 +1,93 @@
+"""Cases for whole operations: valid ones hold in the contract, invalid ones break what their label says."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+
+import pytest
+from hypothesis import Phase, given, settings
+
+from assay.contract import load
+from assay.generate.cases import cases
+from assay.generate.dials import DIALS, Dials
+from assay.generate.media_values import png
+
+CONTRACT = load("openai")
+OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
+# Any path segment is a model's name, and the list of models takes nothing: there is nothing to break.
+UNBREAKABLE = {"listModels", "retrieveModel", "deleteModel"}
+
+
+def drawn(name: str, count: int, dials: Dials = DIALS, *, valid: bool = True) -> list:
+    """Draw some cases of an operation."""
+    seen: list = []
+    strategy = cases(CONTRACT.api, CONTRACT.schemas, OPERATIONS[name], dials, valid=valid)
+
+    @settings(max_examples=count, database=None, deadline=2000, derandomize=True, phases=[Phase.generate])
+    @given(strategy)
+    def collect(case) -> None:
+        seen.append(case)
+
+    collect()
+    return seen
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_valid_cases_pass_the_contract(name: str) -> None:
+    """The contract, rules and all, finds nothing in a valid case and routes it to its operation."""
+    found = drawn(name, 40)
+    assert found
+    for case in found:
+        verdict = CONTRACT.check_request(case.request)
+        assert (verdict.operation, verdict.violations) == (name, ()), case.label
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - UNBREAKABLE))
+def test_invalid_cases_fail_the_contract(name: str) -> None:
+    """The contract refuses every invalid case, most of them for exactly one violation."""
+    verdicts = [CONTRACT.check_request(case.request) for case in drawn(name, 40, valid=False)]
+    assert verdicts
+    assert all(verdict.violations for verdict in verdicts)
+    assert sum(len(verdict.violations) == 1 for verdict in verdicts) >= 0.8 * len(verdicts)
+
+
+@pytest.mark.parametrize("name", sorted(UNBREAKABLE & set(OPERATIONS)))
+def test_what_cannot_be_broken_has_no_invalid_cases(name: str) -> None:
+    """An operation that takes anything gives no invalid case instead of a wrong one."""
+    assert cases(CONTRACT.api, CONTRACT.schemas, OPERATIONS[name], valid=False).is_empty
+
+
+def test_features_of_chat_come_at_the_set_rate() -> None:
+    """Each feature is used in about the set share of the cases, streams with tools among them."""
+    found = drawn("createChatCompletion", 400)
+    count = Counter(feature for case in found for feature in case.features)
+    for feature in ("stream", "tools", "n", "logprobs", "response_format", "stop", "vision"):
+        assert 0.18 <= count[feature] / len(found) <= 0.42, (feature, count)
+    assert any({"stream", "tools"} <= set(case.features) for case in found)
+
+
+def test_chat_cases_make_sense() -> None:
+    """Tool messages answer earlier calls, limits are small, and the model is one that the target serves."""
+    answered = 0
+    for case in drawn("createChatCompletion", 200, Dials(models=("otter-1", "otter-2"), feature=0.6)):
+        body = json.loads(case.request.body)
+        assert body["model"] in ("otter-1", "otter-2")
+        assert max(body.get("max_tokens") or 1, body.get("max_completion_tokens") or 1) <= DIALS.tokens
+        called: set = set()
+        for message in body["messages"]:
+            called |= {call["id"] for call in message.get("tool_calls") or ()}
+            if message["role"] == "tool":
+                assert message["tool_call_id"] in called
+                answered += 1
+    assert answered
+
+
+def test_images_are_square_pngs() -> None:
+    """The image has the promised size, its chunks carry right checksums, and a mask has transparency."""
+    for transparent, colour in ((False, 0), (True, 4)):
+        data = png(8, 200, transparent=transparent)
+        assert data[:8] == b"\x89PNG\r\n\x1a\n"
+        assert (data[16:20], data[20:24], data[25]) == (b"\0\0\0\x08", b"\0\0\0\x08", colour)
+        assert int.from_bytes(data[29:33], "big") == zlib.crc32(data[12:29])

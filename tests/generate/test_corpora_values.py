@@ -1,0 +1,68 @@
+"""Schemas of published descriptions: generated values keep their promise, and none is out of reach."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import Phase, given, settings
+from hypothesis.errors import FailedHealthCheck, Unsatisfiable
+
+from assay.generate.values import invalid, valid
+from assay.schema.check import Schemas
+from assay.spec.load import load_api
+
+LEDGER = yaml.safe_load((Path(__file__).parent / "ledger.yaml").read_text(encoding="utf-8"))
+EXAMPLES = 3
+
+
+def _references(api, share: int):
+    """Every schema reference of a request or response; of large descriptions each ``share``-th."""
+    found = {}
+    for operation in api.operations:
+        for parameter in operation.parameters:
+            found[parameter.schema, "request"] = operation.id
+        for content in operation.body.contents if operation.body else ():
+            found |= dict.fromkeys([(content.schema, "request"), (content.item_schema, "request")], operation.id)
+        for content in [content for answer in operation.answers for content in answer.contents]:
+            found |= dict.fromkeys([(content.schema, "response"), (content.item_schema, "response")], operation.id)
+    return [(*key, name) for key, name in found.items() if key[0] is not None][::share]
+
+
+def _draw(strategy) -> list:
+    seen: list = []
+
+    @settings(max_examples=EXAMPLES, database=None, deadline=2000, derandomize=True, phases=[Phase.generate])
+    @given(strategy)
+    def collect(value) -> None:
+        seen.append(value)
+
+    collect()
+    return seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "share", "floor"),
+    [("openai-2026-08-21.yaml", 2, 700), ("openai-2.0.0.yaml", 1, 100), ("stripe.json", 12, 100)]
+)  # fmt: skip
+def test_every_schema_is_reached_from_both_sides(shared: Path, name: str, share: int, floor: int) -> None:
+    """Every schema of a published description has values that pass and values that fail, each as promised."""
+    api = load_api(shared / "specs" / name)
+    schemas = Schemas(api.documents)
+    count: Counter[str] = Counter()
+    missed = []
+    for reference, direction, operation in _references(api, share):
+        canonical, check = schemas.canonical(reference, direction), schemas.check(reference, direction)
+        for make, good in ((valid, True), (invalid, False)):
+            try:
+                seen = _draw(make(canonical, check=check.ok))
+            except (FailedHealthCheck, Unsatisfiable):
+                missed.append(f"{name}::{operation}::{make.__name__}")
+                continue
+            assert all(check.ok(value) is good for value in seen), (reference, make.__name__)
+            count[make.__name__] += bool(seen)
+    assert not set(missed) - set(LEDGER["corpora"]), missed
+    assert min(count["valid"], count["invalid"]) >= floor, count
