@@ -1,0 +1,122 @@
+"""The plan: what to ask of which operations, with which models, and how the budget is shared out.
+
+The rule of this module: the best information comes first. What every client uses is asked before what the contract
+merely allows, and an operation gets requests only for what can still tell something new.
+"""
+
+from __future__ import annotations
+
+import copy
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from assay.conformance.result import Tally
+from assay.conformance.scenarios import MODEL, SCENARIOS, kind
+from assay.errors import UsageError
+from assay.messages import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from assay.conformance.result import Options
+    from assay.model import Api, Operation
+
+__all__ = ["PHASES", "candidates", "models_request", "opened", "scenarios", "select", "served"]
+
+_OK = 200
+_DEFAULTS = {"embedding": "text-embedding-3-small", "moderation": "omni-moderation-latest"}
+_DEFAULT = "gpt-4o-mini"
+# Words in the names of models that say what they are for.
+_MARKS = {
+    "embedding": ("embed", "bge", "e5", "gte", "minilm", "sentence"),
+    "moderation": ("moderation", "guard"),
+    "image": ("dall", "image", "diffusion", "flux"),
+    "audio": ("whisper", "tts", "audio", "transcribe", "speech"),
+    "other": ("rerank", "realtime", "sora"),
+}
+_TRIED = 4  # models tried for one operation before it is given up
+PHASES = {"valid": 0.4, "invalid": 0.65, "search": 1.0}
+"""The generated phases in their order, each with the share of the requests left that it may spend."""
+
+
+def opened(operation: Operation, options: Options) -> Tally:
+    """The tally that an operation begins with: closed at once when it deletes and was not asked for by name."""
+    if operation.method == "DELETE" and not options.operations:
+        return Tally(closed="deletes on the target: tested only when named with --operation")
+    return Tally()
+
+
+def select(api: Api, names: Sequence[str]) -> tuple[Operation, ...]:
+    """The operations of these ids, paths or ``METHOD path`` names; all when none is named; unknown ones refused."""
+    if not names:
+        return api.operations
+    chosen: list[Operation] = []
+    for name in names:
+        found = [o for o in api.operations if name in (o.id, o.path, f"{o.method} {o.path}")]
+        if not found:
+            known = {x.lower(): x for o in api.operations for x in (o.id, o.path)}
+            close = [known[x] for x in get_close_matches(name.lower(), known, n=3, cutoff=0.5)]
+            hint = f"; did you mean {' or '.join(close)}?" if close else "; `assay operations` lists them"
+            raise UsageError(f"no operation is called {name!r}{hint}")
+        chosen += [o for o in found if o not in chosen]
+    return tuple(chosen)
+
+
+def models_request(api: Api) -> Request:
+    """The request for the target's list of models; it also tells whether the target lives."""
+    for operation in api.operations:
+        if operation.method == "GET" and operation.path == "/models":
+            return Request("GET", operation.bases[0] + operation.path)
+    bases = [o.bases[0] for o in api.operations if o.bases]
+    return Request("GET", (bases[0] if bases else "") + "/models")
+
+
+def served(response: Response) -> tuple[str, ...]:
+    """The names of the models in an answer to :func:`models_request`; none when it is no such list."""
+    if response.status != _OK:
+        return ()
+    try:
+        value = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return ()
+    data = value.get("data") if isinstance(value, dict) else None
+    items = data if isinstance(data, list) else []
+    names = [item.get("id") for item in items if isinstance(item, dict)]
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
+
+
+def candidates(models: Iterable[str], path: str) -> tuple[str, ...]:
+    """The models to try for an operation, those whose names fit first."""
+    wanted = kind(path)
+    fitting: list[str] = []
+    plain: list[str] = []
+    for name in models:
+        marks = [what for what, words in _MARKS.items() if any(word in name.lower() for word in words)]
+        if wanted in marks:
+            fitting.append(name)
+        elif not marks:
+            plain.append(name)
+    names = [*fitting, *plain] or [*models]
+    return tuple(names[:_TRIED]) or (_DEFAULTS.get(wanted, _DEFAULT),)
+
+
+def scenarios(operation: Operation, model: str) -> list[tuple[str, Request]]:
+    """The labelled feature scenarios of an operation, with the model's name filled in."""
+    made: list[tuple[str, Request]] = []
+    for label, body in SCENARIOS.get((operation.method, operation.path), {}).items():
+        target = operation.bases[0] + operation.path.replace(MODEL, model)
+        if body is None:
+            made.append((label, Request(operation.method, target)))
+            continue
+        text = orjson.dumps(_filled(body, model))
+        made.append((label, Request(operation.method, target, {"content-type": "application/json"}, text)))
+    return made
+
+
+def _filled(body: dict[str, Any], model: str) -> dict[str, Any]:
+    filled = copy.copy(body)
+    if filled.get("model") == MODEL:
+        filled["model"] = model
+    return filled

@@ -1,0 +1,182 @@
+"""What a person at a terminal sees: progress while a run goes, then a table and the findings.
+
+The rule of this module: it prints only what the result holds, a clean run fits on a screen of 24 lines, and the
+bodies of responses appear only when they were asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Self
+
+from rich.markup import escape
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from assay.conformance.findings import COLUMNS, column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from rich.console import Console
+
+    from assay.conformance.documents import Document
+    from assay.conformance.findings import Finding
+    from assay.conformance.result import Result
+    from assay.model import Operation
+
+__all__ = ["Live", "show"]
+
+_ROWS = 12  # operations without findings that get a row each
+_NAMES = 4  # operations named in one line
+
+
+class Live:
+    """Looks on at a run: a progress bar on a terminal, one line per phase elsewhere."""
+
+    def __init__(self, console: Console, requests: int) -> None:
+        self._console = console
+        self._phase = ""
+        self._sent = self._findings = 0
+        self._progress: Progress | None = None
+        if console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=None),
+                MofNCompleteColumn(),
+                TextColumn("requests, {task.fields[findings]} findings"),
+                TimeElapsedColumn(),
+                console=console,
+                transient=True,
+                expand=True,
+            )
+            self._task = self._progress.add_task("starting", total=requests, findings=0)
+
+    def __enter__(self) -> Self:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def begin(self, phase: str, operation: str) -> None:
+        """Show a new phase; without a terminal, when it is not the one before."""
+        if self._progress is not None:
+            self._progress.update(self._task, description=escape(f"{phase} {operation}".strip()))
+        elif phase != self._phase:
+            told = f" ({self._sent} requests, {self._findings} findings so far)" if self._sent else ""
+            self._console.print(f"{phase} ...{told}", highlight=False)
+        self._phase = phase
+
+    def update(self, sent: int, findings: int) -> None:
+        """Show the counts."""
+        self._sent, self._findings = sent, findings
+        if self._progress is not None:
+            self._progress.update(self._task, completed=sent, findings=findings)
+
+
+def show(console: Console, document: Document) -> None:
+    """Print a result: the table, what is not served, the findings, and the verdict last."""
+    result = document.result
+    if any(tally.sent for tally in result.tallies.values()):
+        console.print(_table(result))
+    for line in _notes(result):
+        console.print(Text(line, style="dim"))
+    for number, finding in enumerate(result.findings, 1):
+        _finding(console, document, number, finding)
+    console.print(_verdict(document), soft_wrap=True)
+
+
+def _table(result: Result) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("operation", overflow="fold")
+    for name in ("sent", "2xx", *COLUMNS):
+        table.add_column(name, justify="right")
+    shown, rest = _rows(result)
+    for operation in shown:
+        tally = result.tallies[operation.id]
+        counts = Counter(column(f.violation) for f in result.findings if operation.id in f.operations)
+        cells = [Text(str(counts[name]), style="bold red") if counts[name] else Text("-") for name in COLUMNS]
+        table.add_row(Text(operation.id), str(tally.sent), str(tally.accepted), *cells)
+    if rest:
+        sent = sum(result.tallies[o.id].sent for o in rest)
+        accepted = sum(result.tallies[o.id].accepted for o in rest)
+        table.add_row(f"{len(rest)} more, clean", str(sent), str(accepted), *["-"] * len(COLUMNS))
+    return table
+
+
+def _rows(result: Result) -> tuple[list[Operation], list[Operation]]:
+    """The operations that get a row of their own, and the clean ones that share the last."""
+    bad = {name for finding in result.findings for name in finding.operations}
+    tested = [o for o in result.operations if result.tallies[o.id].sent]
+    live = [o for o in tested if o.id in bad or not result.tallies[o.id].closed]
+    clean = [o for o in live if o.id not in bad]
+    rest = clean[_ROWS:]
+    return [o for o in live if o not in rest], rest
+
+
+def _notes(result: Result) -> list[str]:
+    """One line for each reason why operations, or features of them, were not tested."""
+    reasons: dict[str, list[str]] = {}
+    for operation in result.operations:
+        tally = result.tallies.get(operation.id)
+        if tally is None:
+            continue
+        if tally.closed:
+            reasons.setdefault(f"unsupported ({tally.closed})", []).append(operation.id)
+        elif not tally.sent:
+            reasons.setdefault("not reached within the budget", []).append(operation.id)
+        else:
+            for reason in tally.refusals:
+                reasons.setdefault(f"some requests unsupported ({reason})", []).append(operation.id)
+    return [f"{reason}: {_named(names)}" for reason, names in reasons.items()]
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _finding(console: Console, document: Document, number: int, finding: Finding) -> None:
+    violation = finding.violation
+    head = Text()
+    head.append(f"\n{number}. {violation.rule}", style="bold yellow" if violation.severity == "hazard" else "bold red")
+    head.append(f"  {_named(finding.operations)}  seen {finding.count}x")
+    if violation.severity == "hazard":
+        head.append("  hazard")
+    if finding.flaky:
+        head.append("  flaky: not seen when repeated")
+    console.print(head)
+    lines = [violation.message]
+    if violation.pointer:
+        lines.append(f"stated at {violation.pointer}")
+    for line in lines:
+        console.print(Padding(Text(line), (0, 0, 0, 3)))
+    # Unwrapped, so that it can be copied from any terminal.
+    console.print(Text(document.curl(finding)), soft_wrap=True)
+    body = document.body(finding)
+    if body:
+        console.print(Padding(Text(f"response: {body}", style="dim"), (0, 0, 0, 3)))
+
+
+def _verdict(document: Document) -> Text:
+    result = document.result
+    fails = sum(finding.fails for finding in result.findings)
+    hazards = len(result.findings) - fails
+    text = Text("\n")
+    text.append(f"{fails} finding{'' if fails == 1 else 's'}", style="bold red" if fails else "bold green")
+    if hazards:
+        text.append(f" and {hazards} hazard{'' if hazards == 1 else 's'}")
+    text.append(
+        f" in {result.sent} requests, {result.seconds:.1f} s, seed {result.options.seed}, at {document.base_url}"
+    )
+    if result.stopped:
+        text.append(f" (stopped: {result.stopped})", style="bold")
+    return text

@@ -1,0 +1,96 @@
+"""What a run is asked for and what it brings back: Target, Options, Tally, Result, and Watch, who looks on.
+
+The rule of this module: a result is complete at every moment of a run, so that an interrupted run has one too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from assay.conformance.findings import Findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.messages import Request, Send
+    from assay.model import Operation
+
+__all__ = ["Options", "Result", "Tally", "Target", "Watch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The server under test. ``anonymous`` sends without the user's key; None when there is no key to enforce.
+
+    ``url`` gives the absolute URL of a request's target; ``fields`` names the header fields that ``send`` adds.
+    """
+
+    send: Send
+    url: Callable[[str], str]
+    anonymous: Send | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to do: ``operations`` by id, path or ``METHOD path`` (all when empty); ``seconds`` for the whole run."""
+
+    model: str | None = None
+    operations: tuple[str, ...] = ()
+    requests: int = 300
+    seconds: float | None = None
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened to one operation.
+
+    ``sent`` counts requests, repeats included; ``accepted`` those with a 2xx; ``refusals`` the honest refusals of
+    valid requests by their reason; ``closed`` says why the operation is left alone, or is empty; ``late`` counts
+    time-outs in a row; ``example`` is the first request that was accepted.
+    """
+
+    sent: int = 0
+    valid: int = 0
+    invalid: int = 0
+    accepted: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    closed: str = ""
+    late: int = 0
+    model: str = ""
+    example: Request | None = None
+
+
+class Watch(Protocol):
+    """Who looks on while a run goes: a progress bar, lines of a log, or nobody."""
+
+    def begin(self, phase: str, operation: str) -> None:
+        """A phase turns to an operation."""
+
+    def update(self, sent: int, findings: int) -> None:
+        """So many requests were sent, and so many findings there are by now."""
+
+
+@dataclass(slots=True)
+class Result:
+    """All that a run has to tell. ``stopped`` says why it ended before its budget was used, or is empty.
+
+    ``unproven`` counts generated cases that the contract labelled otherwise than the generator; they are not sent.
+    """
+
+    options: Options
+    operations: tuple[Operation, ...] = ()
+    findings: Findings = field(default_factory=Findings)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    sent: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+    unproven: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is a finding that is no mere hazard."""
+        return any(finding.fails for finding in self.findings)

@@ -1,0 +1,199 @@
+"""A run: scenarios, valid and invalid cases, then search, against one target, into findings.
+
+The rule of this module: the best information comes first, nothing that the target does can lose what was found, and
+nothing is deleted on a target that the user did not ask for by name.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from assay.conformance import plan
+from assay.conformance.checks import Exchange, authentication
+from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
+from assay.conformance.search import search
+from assay.conformance.trial import Trial
+from assay.errors import TargetError
+from assay.generate.cases import cases
+from assay.generate.dials import DIALS
+from assay.violation import Violation
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from assay.conformance.result import Result, Target, Watch
+    from assay.contract import Contract
+    from assay.generate.cases import Case
+    from assay.messages import Request
+    from assay.model import Operation
+
+__all__ = ["run"]
+
+_UNAUTHORIZED = (401, 403)
+_NEEDS_KEY = (
+    "the target refuses these credentials ({}): set OPENAI_API_KEY, name another variable with --key-env, "
+    "or pass --header 'Authorization: ...'"
+)
+
+
+def run(contract: Contract, target: Target, result: Result, watch: Watch, *, clock: Clock | None = None) -> None:
+    """Test a target and fill ``result`` (made with the options) while the run goes.
+
+    Raises ``TargetError`` when the target cannot be reached, serves nothing of the API, or refuses the user's
+    credentials; ``UsageError`` for unknown operations. After ``KeyboardInterrupt`` the result holds what was found.
+    """
+    options = result.options
+    result.operations = plan.select(contract.api, options.operations)
+    clock = clock or Clock()
+    alive = plan.models_request(contract.api)
+    courier = Courier(target.send, alive, options.requests, options.seconds, clock)
+    phases = _Phases(contract, target, Trial(contract, courier, result, watch))
+    try:
+        phases.run()
+    except Enough:
+        result.stopped = "" if courier.sent >= options.requests else "time is up"
+    except Dead as dead:
+        result.stopped = "the target stopped answering"
+        phases.died(str(dead))
+    finally:
+        result.sent, result.seconds = courier.sent, clock.now() - courier.began
+
+
+class _Phases:
+    """The phases of one run, in their order."""
+
+    def __init__(self, contract: Contract, target: Target, trial: Trial) -> None:
+        self.contract, self.target, self.trial = contract, target, trial
+        self.result, self.courier, self.watch = trial.result, trial.courier, trial.watch
+        self.strategies: dict[tuple[str, bool], SearchStrategy[Case]] = {}
+
+    def run(self) -> None:
+        """Go through all phases; ``Enough`` and ``Dead`` end them."""
+        self.result.tallies.update((o.id, plan.opened(o, self.result.options)) for o in self.result.operations)
+        models = self._discover()
+        for operation in self._open():
+            self._scenarios(operation, models)
+        self._authentication()
+        for phase in plan.PHASES:
+            self._generated(phase)
+            if phase == "valid":
+                self._something_served()
+        # What operations that have little to vary left over goes to the others, while these find anything to send.
+        before = -1
+        while self.courier.left and self.courier.sent > before:
+            before = self.courier.sent
+            self._generated("search")
+
+    def died(self, reason: str) -> None:
+        """One finding for a dead target, with the request that was its last."""
+        if self.trial.last is None:
+            raise TargetError(reason)
+        wanted, got = "a target that goes on answering", "no connection and no response any more"
+        self.trial.record(self.trial.last, Violation("http/server-down", "response", (), wanted, got))
+
+    def _open(self) -> list[Operation]:
+        return [o for o in self.result.operations if not self.result.tallies[o.id].closed]
+
+    def _discover(self) -> tuple[str, ...]:
+        """The models to use, from ``--model`` or the target's list; also the first sign of life."""
+        self.watch.begin("discover", "")
+        try:
+            response = self.courier(self.courier.alive)
+        except (Dead, Silent) as error:
+            raise TargetError(str(error)) from error
+        if self.result.options.model is not None:
+            return (self.result.options.model,)
+        return plan.served(response)
+
+    def _scenarios(self, operation: Operation, models: tuple[str, ...]) -> None:
+        """Find the model that serves an operation, by its first scenario, and play the others with it.
+
+        An operation that refuses its simplest valid request with every model is left alone.
+        """
+        self.watch.begin("scenarios", operation.id)
+        tally = self.result.tallies[operation.id]
+        made: list[tuple[str, Request]] = []
+        for tally.model in plan.candidates(models, operation.path):
+            made = plan.scenarios(operation, tally.model)
+            if not made:
+                return
+            self.trial.attempt(operation, made[0][1], valid=True, scenario=made[0][0])
+            if tally.accepted or tally.closed or not tally.refusals:
+                break
+        if tally.sent and not tally.accepted:
+            tally.closed = tally.closed or next(iter(tally.refusals), "its simplest valid request is not accepted")
+        for name, request in made[1:]:
+            if tally.closed:
+                return
+            self.trial.attempt(operation, request, valid=True, scenario=name)
+
+    def _authentication(self) -> None:
+        """A key that was given must be asked for: what was accepted with it is sent without it."""
+        if self.target.anonymous is None:
+            return
+        for operation in self._open():
+            request = self.result.tallies[operation.id].example
+            if request is None:
+                continue
+            self.watch.begin("authentication", operation.id)
+            try:
+                response = self.courier(request, send=self.target.anonymous)
+            except Silent:
+                continue
+            exchange = Exchange(operation, request, response)
+            broken = authentication(exchange)
+            if broken is not None:
+                self.trial.record(exchange, broken)
+
+    def _something_served(self) -> None:
+        """A target that serves nothing of the description cannot be tested."""
+        tallies = self.result.tallies.values()
+        if any(t.accepted for t in tallies) or len(self.result.findings):
+            return
+        reasons = {reason for t in tallies for reason in (t.closed, *t.refusals) if reason}
+        refused = [f"answered with {status}" for status in _UNAUTHORIZED if f"answered with {status}" in reasons]
+        if refused:
+            raise TargetError(_NEEDS_KEY.format(refused[0]))
+        place = self.target.url(self.courier.alive.target)
+        why = "; ".join(sorted(reasons)[:3]) or "no request was accepted"
+        raise TargetError(f"nothing of this API is served here ({why}); asked first: {place}. Is the base path right?")
+
+    def _generated(self, phase: str) -> None:
+        """Share the phase's requests out over the operations; what one leaves, the next ones get."""
+        operations = self._open()
+        budget = int(self.courier.left * plan.PHASES[phase])
+        for number, operation in enumerate(operations):
+            share = -(-budget // (len(operations) - number))
+            self.watch.begin(phase, operation.id)
+            before = self.courier.sent
+            self._search(phase, operation, share)
+            budget = max(0, budget - (self.courier.sent - before))
+
+    def _search(self, phase: str, operation: Operation, requests: int) -> None:
+        labels = {"valid": (True,), "invalid": (False,)}.get(phase, (True, False))
+        strategy = st.one_of([self._cases(operation, valid=label) for label in labels])
+        if strategy.is_empty:
+            return
+        seed = zlib.crc32(f"{self.result.options.seed}/{self.courier.sent}/{operation.id}".encode())
+        tally = self.result.tallies[operation.id]
+
+        def attempt(case: Case) -> frozenset[object]:
+            return frozenset() if tally.closed else frozenset(self._tried(operation, case.request, valid=case.valid))
+
+        search(strategy, attempt, requests=requests, seed=seed, spent=lambda: self.courier.sent)
+
+    def _tried(self, operation: Operation, request: Request, *, valid: bool) -> frozenset[object]:
+        return frozenset(self.trial.attempt(operation, request, valid=valid))
+
+    def _cases(self, operation: Operation, *, valid: bool) -> SearchStrategy[Case]:
+        made = self.strategies.get((operation.id, valid))
+        if made is None:
+            model = self.result.tallies[operation.id].model
+            dials = replace(DIALS, models=(model,)) if model else DIALS
+            made = cases(self.contract.api, self.contract.schemas, operation, dials, valid=valid)
+            self.strategies[operation.id, valid] = made
+        return made

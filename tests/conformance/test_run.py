@@ -1,0 +1,393 @@
+"""Whole runs, in process: the honest server gives nothing, a server with one defect gives one finding."""
+# ruff: noqa: ARG001, ARG005, D103  fakes take what the real ones take, and defects are told by their names
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+
+import orjson
+import pytest
+
+from assay.conformance.pace import Clock
+from assay.conformance.result import Options, Result, Target
+from assay.conformance.run import run
+from assay.contract import load
+from assay.errors import TargetError
+from assay.messages import Request, Response
+from assay.reference.server import application
+
+CHAT = "createChatCompletion"
+
+
+class Quiet:
+    """Looks on and says nothing."""
+
+    def begin(self, phase, operation):
+        """Ignore it."""
+
+    def update(self, sent, findings):
+        """Ignore it."""
+
+
+def in_process(app):
+    """Send requests to an ASGI application without a socket."""
+
+    def send(request: Request) -> Response:
+        path, _, query = request.target.partition("?")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(k.lower().encode(), v.encode("utf-8")) for k, v in request.headers.fields],
+            "scheme": "http",
+            "server": ("test", 80),
+            "client": ("test", 1),
+            "root_path": "",
+        }
+        incoming = [{"type": "http.request", "body": request.body, "more_body": False}]
+        sent = []
+
+        async def receive():
+            return incoming.pop(0) if incoming else await asyncio.sleep(3600)
+
+        async def keep(message):
+            sent.append(message)
+
+        asyncio.run(app(scope, receive, keep))
+        fields = [(k.decode(), v.decode("latin-1")) for k, v in sent[0]["headers"]]
+        return Response(sent[0]["status"], fields, b"".join(m.get("body", b"") for m in sent[1:]))
+
+    return send
+
+
+@pytest.fixture(scope="module")
+def contract():
+    return load("openai")
+
+
+@pytest.fixture(scope="module")
+def honest(contract):
+    return in_process(application(judge=contract))
+
+
+def run_on(contract, send, *, requests=150, seed=0, operations=(), anonymous=None):
+    """Run and return the result."""
+    result = Result(Options(requests=requests, seed=seed, operations=operations))
+    target = Target(send, lambda target: f"http://target{target}", anonymous)
+    run(contract, target, result, Quiet(), clock=Clock(sleep=lambda seconds: None))
+    return result
+
+
+def told(result):
+    """What went wrong, for the message of a failing test."""
+    return "\n".join(f"{f.operations} {f.violation}\n   {f.exchange.request.body[:300]!r}" for f in result.findings)
+
+
+def test_the_honest_server_gives_no_findings(contract, honest):
+    """A run within a small budget accuses the reference server of nothing, and uses its budget."""
+    result = run_on(contract, honest)
+    assert not len(result.findings), told(result)
+    assert result.sent == 150
+    tally = result.tallies[CHAT]
+    assert tally.accepted >= 30
+    assert tally.invalid >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_honest_server_gives_no_findings_in_long_runs(contract, honest, seed):
+    """Five hundred requests under three seeds accuse the reference server of nothing."""
+    result = run_on(contract, honest, requests=500, seed=seed)
+    assert not len(result.findings), told(result)
+    assert result.sent == 500
+    assert sum(t.accepted for t in result.tallies.values()) >= 150
+    assert sum(t.invalid for t in result.tallies.values()) >= 100
+
+
+def test_a_seed_decides_what_is_sent(contract, honest):
+    """The same seed sends the same requests, another seed others."""
+
+    def sent(seed):
+        seen = []
+
+        def send(request):
+            seen.append(request)
+            return honest(request)
+
+        run_on(contract, send, requests=60, seed=seed, operations=(CHAT,))
+        return seen
+
+    assert sent(5) == sent(5)
+    assert sent(5) != sent(6)
+
+
+# Each defect: from (request, parsed body, honest response) to another response, or None to leave it alone.
+
+
+def crashes_on_stop(request, asked, response):
+    if "stop" in asked and asked["stop"] is not None:
+        return Response(500, {"content-type": "text/plain"}, b"Internal Server Error")
+    return None
+
+
+def _changed(response, change):
+    if response.status != 200 or "json" not in response.headers.get("content-type", ""):
+        return None
+    value = orjson.loads(response.body)
+    change(value)
+    return Response(200, response.headers, orjson.dumps(value))
+
+
+def forgets_created(request, asked, response):
+    return _changed(response, lambda value: value.pop("created"))
+
+
+def says_text(request, asked, response):
+    if response.status == 200 and not asked.get("stream"):
+        return Response(200, {"content-type": "text/plain"}, response.body)
+    return None
+
+
+def never_done(request, asked, response):
+    if asked.get("stream") and response.status == 200:
+        return Response(200, response.headers, response.body.replace(b"data: [DONE]\n\n", b""))
+    return None
+
+
+def flat_errors(request, asked, response):
+    if response.status != 400:
+        return None
+    message = orjson.loads(response.body)["error"]["message"]
+    body = {"object": "error", "message": message, "type": "BadRequestError", "code": 400}
+    return Response(400, {"content-type": "application/json"}, orjson.dumps(body))
+
+
+def one_choice(request, asked, response):
+    return _changed(response, lambda value: value.update(choices=value["choices"][:1]))
+
+
+def refuses_developers(request, asked, response):
+    messages = asked.get("messages")
+    roles = [m.get("role") for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    if response.status == 200 and "developer" in roles:
+        body = {"error": {"message": "Unexpected role", "type": "invalid_request_error", "param": None, "code": None}}
+        return Response(400, {"content-type": "application/json"}, orjson.dumps(body))
+    return None
+
+
+def breaks_off(request, asked, response):
+    if asked.get("stream") and response.status == 200:
+        return Response(200, response.headers, response.body[:40], broken="the connection broke after 40 bytes")
+    return None
+
+
+DEFECTS = [
+    (crashes_on_stop, "http/server-error"),
+    (forgets_created, "schema/required"),
+    (says_text, "http/content-type"),
+    (never_done, re.compile(r"stream.*done|done")),
+    (flat_errors, "http/error-envelope"),
+    (one_choice, re.compile(r"chat/.*choices|chat/n\b")),
+    (refuses_developers, "http/valid-refused"),
+    (breaks_off, "http/broken-response"),
+]
+
+
+def faulty(send, defect):
+    def spoiled(request):
+        response = send(request)
+        if not request.target.endswith("/chat/completions"):
+            return response
+        try:
+            asked = orjson.loads(request.body)
+        except orjson.JSONDecodeError:
+            asked = {}
+        return defect(request, asked if isinstance(asked, dict) else {}, response) or response
+
+    return spoiled
+
+
+@pytest.mark.parametrize(("defect", "rule"), DEFECTS, ids=[d.__name__ for d, _ in DEFECTS])
+def test_one_defect_is_one_finding(contract, honest, defect, rule):
+    """A server with one defect gives one finding, of the rule that names it, shown again when repeated."""
+    result = run_on(contract, faulty(honest, defect), requests=120, operations=(CHAT,))
+    assert len(result.findings) == 1, told(result)
+    finding = next(iter(result.findings))
+    assert rule.search(finding.violation.rule) if isinstance(rule, re.Pattern) else finding.violation.rule == rule
+    assert finding.operations == [CHAT]
+    assert not finding.flaky
+    assert result.failed
+
+
+@pytest.mark.slow
+def test_a_constraint_that_is_not_enforced_is_one_finding(contract, honest):
+    """A server that takes any temperature is told so once for each way to be out of bounds, with a small request."""
+
+    def lenient(request):
+        if request.target.endswith("/chat/completions"):
+            try:
+                asked = orjson.loads(request.body)
+            except orjson.JSONDecodeError:
+                return honest(request)
+            if isinstance(asked, dict) and isinstance(asked.get("temperature"), int | float):
+                asked["temperature"] = min(2, max(0, asked["temperature"]))
+                request = Request(request.method, request.target, request.headers, orjson.dumps(asked))
+        return honest(request)
+
+    result = run_on(contract, lenient, requests=400, operations=(CHAT,))
+    assert {f.violation.rule for f in result.findings} == {"http/invalid-accepted"}, told(result)
+    assert {f.violation.path for f in result.findings} == {("temperature",)}
+    for finding in result.findings:
+        assert finding.violation.pointer.rpartition("/")[2] in ("minimum", "maximum")
+        assert len(finding.exchange.request.body) < 400
+
+
+def test_a_dead_server_is_one_finding(contract, honest):
+    """A server that dies in mid-run ends the run with one finding about its last request."""
+    count = itertools.count()
+
+    def dying(request):
+        if next(count) >= 40:
+            raise TargetError("cannot connect to http://target: connection refused")
+        return honest(request)
+
+    result = run_on(contract, dying, operations=(CHAT,))
+    assert [f.violation.rule for f in result.findings] == ["http/server-down"]
+    assert result.stopped == "the target stopped answering"
+
+
+def test_a_request_that_is_not_answered_is_its_own_finding(contract, honest):
+    """A server that closes the connection for one feature, and lives, is accused of that alone."""
+
+    def closing(request):
+        if b'"logprobs":true' in request.body:
+            raise TargetError("no HTTP response from http://target: it closed the connection without an answer")
+        return honest(request)
+
+    result = run_on(contract, closing, requests=100, operations=(CHAT,))
+    assert [f.violation.rule for f in result.findings] == ["http/no-response"], told(result)
+
+
+def test_a_flaky_violation_is_marked(contract, honest):
+    """What shows once and not when repeated is reported as flaky."""
+    broken = []
+
+    def once(request):
+        response = honest(request)
+        if request.target.endswith("/chat/completions") and response.status == 200 and not broken:
+            broken.append(request)
+            return Response(500, {}, b"")
+        return response
+
+    result = run_on(contract, once, requests=60, operations=(CHAT,))
+    assert [(f.violation.rule, f.flaky) for f in result.findings] == [("http/server-error", True)]
+
+
+def test_operations_that_are_not_served_are_unsupported(contract, honest):
+    """A 404 or 501 closes an operation without a finding."""
+
+    def partly(request):
+        if request.target.endswith("/embeddings"):
+            return Response(404, {"content-type": "application/json"}, b'{"detail": "Not Found"}')
+        return honest(request)
+
+    result = run_on(contract, partly, requests=80, operations=(CHAT, "createEmbedding"))
+    assert not len(result.findings), told(result)
+    assert result.tallies["createEmbedding"].closed == "answered with 404"
+    assert result.tallies["createEmbedding"].sent == 1
+
+
+def test_a_target_that_serves_nothing_cannot_be_tested(contract):
+    """A web server of something else ends in one clear error."""
+    with pytest.raises(TargetError, match="nothing of this API is served here"):
+        run_on(contract, lambda request: Response(404, {"content-type": "text/html"}, b"<html>"))
+
+
+def test_refused_credentials_are_an_error(contract):
+    """A target that wants a key says so before anything is blamed."""
+    locked = in_process(application(judge=contract, key="secret"))
+    with pytest.raises(TargetError, match="refuses these credentials"):
+        run_on(contract, locked)
+
+
+def test_an_unreachable_target_is_an_error(contract):
+    """Nobody there: the reason is passed on."""
+
+    def nobody(request):
+        raise TargetError("cannot connect to http://target: connection refused")
+
+    with pytest.raises(TargetError, match="connection refused"):
+        run_on(contract, nobody)
+
+
+def test_a_key_that_is_not_asked_for_is_one_finding(contract, honest):
+    """Only when a key was given is its enforcement tested; a server that enforces it gives nothing."""
+    result = run_on(contract, honest, requests=100, anonymous=honest)
+    assert [f.violation.rule for f in result.findings] == ["http/authentication"], told(result)
+    locked = in_process(application(judge=contract, key="secret"))
+
+    def keyed(request):
+        fields = [*request.headers.fields, ("authorization", "Bearer secret")]
+        return locked(Request(request.method, request.target, fields, request.body))
+
+    assert not len(run_on(contract, keyed, requests=100, anonymous=locked).findings)
+
+
+def test_rate_limits_are_obeyed(contract, honest):
+    """A 429 with Retry-After is waited for and sent again; it is nobody's fault."""
+    slept = []
+    turns = itertools.count(1)
+
+    def limited(request):
+        if next(turns) % 3 == 0:
+            return Response(429, {"retry-after": "7"}, b"{}")
+        return honest(request)
+
+    result = Result(Options(requests=60, operations=(CHAT,)))
+    clock = Clock(sleep=slept.append)
+    run(contract, Target(limited, lambda target: f"http://target{target}"), result, Quiet(), clock=clock)
+    assert not len(result.findings), told(result)
+    assert set(slept) == {7.0}
+    assert result.sent == 60
+
+
+def test_time_outs_close_an_operation(contract, honest):
+    """A target too slow to answer is left alone after three time-outs, with a hazard and no violation."""
+
+    def slow(request):
+        if request.target.endswith("/chat/completions"):
+            return Response(200, {"content-type": "application/json"}, b"{", broken="time-out: not finished after 9 s")
+        return honest(request)
+
+    result = run_on(contract, slow, requests=80, operations=(CHAT, "listModels"))
+    assert [f.violation.rule for f in result.findings] == ["http/slow-response"]
+    assert not result.failed
+    assert result.tallies[CHAT].sent <= 5
+
+
+def test_nothing_is_deleted_that_was_not_named(contract, honest):
+    """A DELETE is sent only when the user named its operation."""
+    methods = set()
+
+    def send(request):
+        methods.add(request.method)
+        return honest(request)
+
+    run_on(contract, send, requests=120)
+    assert methods == {"GET", "POST"}
+
+
+def test_time_ends_a_run(contract, honest):
+    """The limit of seconds stops a run between two requests."""
+    now = itertools.count()
+    result = Result(Options(requests=1000, seconds=50))
+    target = Target(honest, lambda target: target)
+    run(contract, target, result, Quiet(), clock=Clock(now=lambda: next(now), sleep=lambda seconds: None))
+    assert result.stopped == "time is up"
+    assert 10 <= result.sent < 60

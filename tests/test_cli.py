@@ -1,0 +1,170 @@
+"""The command line from outside: exit codes, one line on stderr, files written, secrets kept."""
+# ruff: noqa: ARG001  fakes take what the real ones take
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+
+from assay.adapters.serve import serve
+from assay.cli import main
+from assay.reference.server import application
+
+SECRET = "sk-otter-4711-marked"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch, tmp_path):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def assay(*arguments, **environment):
+    """Run a command and return what came of it."""
+    return CliRunner(env=environment).invoke(main, [str(a) for a in arguments])
+
+
+def test_the_embedded_default_conforms_on_one_screen(tmp_path):
+    """Without a URL the reference server is tested, clean, and the result fits on 24 lines; nothing else is left."""
+    done = assay("run", "--max-requests", 100)
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    assert "createChatCompletion" in done.stdout
+    assert "0 findings in" in done.stdout
+    assert len(done.stdout.splitlines()) <= 24
+    assert not list(tmp_path.iterdir())
+
+
+async def broken(scope, receive, send):
+    """Answer the list of models rightly and everything else with 500."""
+    body = b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "us"}]}'
+    while (await receive()).get("more_body"):
+        pass
+    status, body = (200, body) if scope["path"] == "/v1/models" else (500, b"secret body of the answer")
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def test_findings_give_exit_code_1_and_every_report(tmp_path):
+    """A broken server gives 1; terminal, JSON and JUnit tell the same findings and no key."""
+    with serve(broken) as url:
+        done = assay(
+            "run", f"{url}/v1", "--max-requests", 30, "--operation", "createChatCompletion", "--operation", "/models",
+            "--json", "out.json", "--junit", "out.xml", "--header", f"X-Extra: {SECRET}", OPENAI_API_KEY=SECRET,
+        )  # fmt: skip
+    assert done.exit_code == 1, done.output
+    value = json.loads((tmp_path / "out.json").read_bytes())
+    assert [f["rule"] for f in value["findings"]] == ["http/server-error"]
+    assert value["verdict"] == "findings"
+    assert value["format"] == "assay/run/1"
+    suite = ET.fromstring((tmp_path / "out.xml").read_text(encoding="utf-8"))[0]  # noqa: S314  ours
+    assert suite.attrib["failures"] == "1"
+    assert "1 finding in" in done.stdout
+    curl = value["findings"][0]["curl"]
+    assert curl in done.stdout
+    assert '-H "authorization: Bearer $OPENAI_API_KEY"' in curl
+    assert '-H "X-Extra: $X_EXTRA"' in curl
+    for text in (done.output, (tmp_path / "out.json").read_text(), (tmp_path / "out.xml").read_text()):
+        assert SECRET not in text
+        assert "secret body" not in text
+
+
+def test_bodies_are_shown_when_asked_for():
+    """``--show-bodies`` adds the response to the reports."""
+    with serve(broken) as url:
+        done = assay("run", url, "--max-requests", 10, "--operation", "createChatCompletion", "--show-bodies")
+    assert done.exit_code == 1
+    assert "secret body of the answer" in done.stdout
+
+
+def test_json_on_stdout_is_alone_there():
+    """``--json -`` leaves the standard output to the document."""
+    done = assay("run", "--max-requests", 20, "--operation", "listModels", "--json", "-")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["verdict"] == "conforms"
+    assert "0 findings" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("run", "http://127.0.0.1:9"), "cannot connect to http://127.0.0.1:9: connection refused"),
+        (("run", "localhost:8000"), "the target must be http"),
+        (("run", "--operation", "createChatCompletions"), "did you mean createChatCompletion"),
+        (("run", "--header", SECRET), "--header: expected 'Name: value'"),
+        (("run", "--key-env", "NO_SUCH_KEY"), "the variable NO_SUCH_KEY is not set"),
+        (("run", "--max-requests", "0"), "--max-requests"),
+        (("run", "--json", "no/such/folder/x.json"), "cannot write no/such/folder/x.json"),
+        (("run", "--description", "nothing.yaml"), "nothing.yaml"),
+        (("operations", "--description", "nothing.yaml"), "nothing.yaml"),
+        (("spec", "repairs", "--overlay", "nothing.yaml"), "nothing.yaml"),
+        (("dance",), "No such command"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
+)
+def test_what_cannot_run_is_one_line_and_exit_code_2(arguments, part):
+    """Each kind of wrong argument, unreachable target and unreadable description gets one clear line."""
+    done = assay(*arguments)
+    assert done.exit_code == 2, done.output
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("assay: ")
+    assert part in lines[0]
+    assert SECRET not in done.output
+
+
+def test_an_unexpected_error_is_one_line_with_a_place(monkeypatch, tmp_path):
+    """A fault of ours leaves its traceback in a file and one line on stderr."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def fails(*arguments, **options):
+        raise RuntimeError("otter")
+
+    monkeypatch.setattr("assay.cli.load_api", fails)
+    done = assay("operations")
+    assert done.exit_code == 2
+    assert "unexpected RuntimeError; its traceback is in " in done.stderr
+    (file,) = tmp_path.glob("assay-*.traceback")
+    assert "RuntimeError: otter" in file.read_text(encoding="utf-8")
+    assert "Traceback" in assay("--debug", "operations").stderr
+
+
+def test_an_interrupt_prints_what_was_found(monkeypatch):
+    """Ctrl-C gives 130 and the result so far."""
+
+    def interrupted(contract, target, result, watch):
+        result.sent = 7
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("assay.cli.test", interrupted)
+    done = assay("run")
+    assert done.exit_code == 130
+    assert "0 findings in 7 requests" in done.stdout
+    assert "(stopped: interrupted)" in done.stdout
+
+
+def test_a_key_is_sent_and_its_enforcement_tested():
+    """With ``--key-env`` a server that asks for the key conforms; without any key the run says what is missing."""
+    with serve(application(key=SECRET)) as url:
+        keyed = assay("run", url, "--key-env", "MY_KEY", "--max-requests", 40, MY_KEY=SECRET)
+        keyless = assay("run", url, "--max-requests", 40)
+    assert keyed.exit_code == 0, keyed.output
+    assert keyless.exit_code == 2
+    assert "OPENAI_API_KEY" in keyless.stderr
+    assert SECRET not in keyed.output
+
+
+def test_version_operations_and_repairs_are_listed():
+    """The small commands print what they are asked for."""
+    assert assay("--version").stdout.startswith("assay ")
+    listed = assay("operations").stdout
+    assert "createChatCompletion" in listed
+    assert "/chat/completions" in listed
+    done = assay("spec", "repairs")
+    assert done.exit_code == 0
+    assert "repairs" in done.stdout.lower()
