@@ -103,6 +103,8 @@ class Operation:
 
     ``id`` is the ``operationId``, or ``METHOD path`` where there is none. ``secured`` says that a call without
     credentials must be refused. ``bases`` are the path prefixes of the servers that serve it (``""``, ``/v1``).
+    ``query`` are the fixed query parameters that tell it from another operation of the same path and method (a path
+    key such as ``/responses?beta=true``).
     """
 
     id: str
@@ -116,6 +118,7 @@ class Operation:
     tags: tuple[str, ...] = ()
     bases: tuple[str, ...] = ("",)
     pointer: str = ""
+    query: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,3 +147,26 @@ def test_options_that_do_not_exist_are_refused() -> None:
         assay.load("openai", off=["chat/no-such-rule"])
     with pytest.raises(assay.UsageError, match="createEverything"):
         assay.load("openai")["createEverything"]
+
+
+def test_a_query_in_a_path_key_tells_operations_apart() -> None:
+    """Of two path keys that differ by their query, the request's own query chooses; the plain one is the default."""
+    answers = {"200": {"description": "fine"}}
+    body = {"content": {"application/json": {"schema": {"type": "object", "required": ["a"]}}}}
+    beta = {"content": {"application/json": {"schema": {"type": "object", "required": ["b"]}}}}
+    contract = assay.load({
+        "openapi": "3.1.0", "info": {"title": "t", "version": "1"},
+        "paths": {
+            "/x?beta=true": {"post": {"operationId": "beta", "requestBody": beta, "responses": answers}},
+            "/x": {"post": {"operationId": "plain", "requestBody": body, "responses": answers}},
+        },
+    })  # fmt: skip
+    for target, value, operation in [
+        ("/x", {"a": 1}, "plain"),
+        ("/x?beta=false", {"a": 1}, "plain"),
+        ("/x?beta=true", {"b": 1}, "beta"),
+        ("/x?c=1&beta=true", {"b": 1}, "beta"),
+    ]:
+        verdict = contract.check_request(post(target, value))
+        assert (verdict.operation, verdict.ok) == (operation, True)
+        assert not contract.check_request(post(target, {})).ok

@@ -184,10 +184,10 @@ def test_a_query_string_in_a_path_is_a_repair_and_hides_nothing() -> None:
     api = api_of(
         {"/a?b=true": {"get": {"operationId": "beta"}}, "/a": {"get": {"operationId": "plain"}}, "/c?d=1": {"get": {}}}
     )
-    assert [(operation.id, operation.path) for operation in api.operations] == [
-        ("plain", "/a"),
-        ("beta", "/a"),
-        ("GET /c?d=1", "/c"),
+    assert [(operation.id, operation.path, operation.query) for operation in api.operations] == [
+        ("plain", "/a", ()),
+        ("beta", "/a", (("b", "true"),)),
+        ("GET /c?d=1", "/c", (("d", "1"),)),
     ]
     assert any("plain" in repair.reason for repair in api.repairs)
 

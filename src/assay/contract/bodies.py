@@ -6,7 +6,7 @@ skip; what it says about a body it says once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.violation import Violation, describe
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assay.messages import Headers
     from assay.model import Content
     from assay.schema.check import Direction, Schemas
+    from assay.wire.multipart import FilePart
 
 __all__ = ["BODY_LIMIT", "BodyCheck", "Judged"]
 
@@ -34,11 +35,12 @@ _RFC_CONTENT_CODING = "RFC 9110, 8.4"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A body after judging: the content it was matched to, its value where it has one, and what is wrong with it."""
+    """A body after judging: the content it was matched to, its value and files where it has any, and what is wrong."""
 
     content: Content | None = None
     value: Any = None
     violations: tuple[Violation, ...] = ()
+    files: tuple[FilePart, ...] = ()
 
 
 class BodyCheck:
@@ -89,7 +91,8 @@ class BodyCheck:
         return Judged(content)
 
     def _json(self, content: Content, body: bytes) -> Judged:
-        value = parse_json(body)
+        # Integers over 64 bits matter where a caller sends a seed; in responses they are not worth a second look.
+        value = parse_json(body, exact=self._direction == "request")
         if isinstance(value, Problem):
             return Judged(content, violations=(problem("http/json", value, content.pointer),))
         return Judged(content, value, self._explain(content.schema, (value,)))
@@ -106,7 +109,7 @@ class BodyCheck:
         read = read_multipart(body, content_type, shape, content.encoding)
         if isinstance(read, Problem):
             return Judged(content, violations=(problem("http/multipart", read, content.pointer),))
-        return self._candidates(content, read.candidates)
+        return replace(self._candidates(content, read.candidates), files=read.files)
 
     def _lines(self, content: Content, body: bytes) -> Judged:
         schema = content.item_schema or content.schema

@@ -51,7 +51,7 @@ class RequestCheck:
         self._reader = Reader(operation.parameters, shapes)
         body = operation.body
         self._body = BodyCheck(body.contents, schemas, "request", body.pointer) if body is not None else None
-        self._has_rules = bool(rules.checks_for(operation.id, "request"))
+        self._silent = rules.silent_on(operation.id)
         self._short = self._short_checks()
 
     def _short_checks(self) -> dict[str, Callable[[Any], bool]]:
@@ -76,11 +76,7 @@ class RequestCheck:
             value = orjson.loads(request.body)
         except orjson.JSONDecodeError:
             return False
-        if not ok(value):
-            return False
-        return not self._has_rules or not self._rules.check_request(
-            Exchange(self.operation.id, value, request_headers=headers)
-        )
+        return ok(value) and (self._silent(value) or not self._rules.check_request(Exchange(self.operation.id, value)))
 
     def check(self, request: Request, path_values: Mapping[str, str]) -> Verdict:
         """Judge a request whole."""
@@ -141,7 +137,8 @@ class RequestCheck:
             got = f"{readings.problem.got}"
             found.append(Violation("http/query", "query", (), readings.problem.expected, got, self.operation.pointer))
         if self._strict_query:
-            found.extend(self._undeclared(name) for name in readings.undeclared)
+            fixed = dict(self.operation.query)
+            found.extend(self._undeclared(name) for name in readings.undeclared if name not in fixed)
         return _Parameters(values["query"], values["path"], tuple(found))
 
     def _undeclared(self, name: str) -> Violation:

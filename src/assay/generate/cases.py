@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from hypothesis import strategies as st
 
@@ -182,7 +183,8 @@ class _CaseMaker:
         path = self.operation.path
         for name, text in pieces.path.items():
             path = path.replace("{" + name + "}", text)
-        target = self.operation.bases[0] + path + ("?" + "&".join(pieces.query) if pieces.query else "")
+        query = "&".join([*([urlencode(self.operation.query)] if self.operation.query else []), *pieces.query])
+        target = self.operation.bases[0] + path + (f"?{query}" if query else "")
         headers = pieces.fields()
         if body is not None:
             headers.append(("content-type", body.content_type))

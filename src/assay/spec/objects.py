@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 from assay.model import Answer, Body, Content, Encoding, Parameter, Repair
 
 if TYPE_CHECKING:
-    from assay.model import Location, Operation
+    from assay.model import Location
     from assay.spec.refs import Place, Tree
 
-__all__ = ["Notes", "Objects", "identity", "replaced", "undescribed"]
+__all__ = ["Notes", "Objects", "identity", "undescribed"]
 
 # Default style by location (OpenAPI 3.1, 4.8.12.2).
 _STYLES = {"path": "simple", "query": "form", "header": "simple", "cookie": "form", "querystring": "form"}
@@ -66,11 +66,6 @@ def identity(parameter: Parameter) -> tuple[str, str]:
 def undescribed(name: str, place: Place) -> Parameter:
     """A path parameter that the template names and nothing describes."""
     return Parameter(name, "path", None, required=True, pointer=place.reference)
-
-
-def replaced(operation: Operation, *, path: str) -> Operation:
-    """Return the operation with another path."""
-    return dataclasses.replace(operation, path=path)
 
 
 class Objects:

@@ -8,7 +8,9 @@ place and never looked into.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from assay.model import Answer, Api, Operation, Repair
 from assay.spec import objects
@@ -117,14 +119,14 @@ class _Reader:
         return (*plain, *(self._without_query(operation, owners) for operation in queried))
 
     def _without_query(self, operation: Operation, owners: dict[tuple[str, str], str]) -> Operation:
-        """Strip the query string from an operation's path; say who else has that path."""
-        path = operation.path.partition("?")[0]
+        """Turn the query string of an operation's path into fixed query parameters; say who else has that path."""
+        path, _, query = operation.path.partition("?")
         owner = owners.setdefault((operation.method, _TEMPLATE.sub("{}", path)), operation.id)
-        reason = "a path has no query string: removed from the path"
+        reason = "a path has no query string: read as fixed query parameters"
         if owner != operation.id:
-            reason += f"; {operation.method} {path} is then {owner}, and this operation is reached by its id only"
+            reason += f"; without them {operation.method} {path} is {owner}"
         self.notes.add(reason, operation.pointer)
-        return objects.replaced(operation, path=path)
+        return replace(operation, path=path, query=tuple(parse_qsl(query, keep_blank_values=True)))
 
     def _path_item(self, field: str, path: str, item: Any, place: Place) -> Iterator[Operation]:
         if field == "paths" and not path.startswith("/"):

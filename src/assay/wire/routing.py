@@ -8,11 +8,12 @@ match: it is told as a hint.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from assay.model import Operation
 
@@ -58,10 +59,12 @@ class _Node:
 class Router:
     """All paths of a description, ready to be matched."""
 
-    __slots__ = ("_bases", "_static", "_tree")
+    __slots__ = ("_bases", "_static", "_tree", "_twins")
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        operations = tuple(operations)
+        # What is told from its twin by its query stands last, so that the plain request finds the plain operation.
+        operations = sorted(operations, key=lambda operation: bool(operation.query))
+        self._twins = _twins(operations)
         leaves: dict[str, _Leaf] = {}
         self._tree = _Node()
         self._bases = sorted({b for o in operations for b in map(_base, o.bases) if b}, key=len, reverse=True)
@@ -84,10 +87,19 @@ class Router:
         method = method.upper()
         route = self._match(method, path) or self._behind_mount(method, path)
         if route is not None:
-            return route
+            return self._told_by_query(route, target) if self._twins and "?" in target else route
         other = path[:-1] if path.endswith("/") else f"{path}/"
         found = self._match(method, other) or self._behind_mount(method, other)
         return Route(None, hint=other if found is not None and found.operation is not None else "")
+
+    def _told_by_query(self, route: Route, target: str) -> Route:
+        """The route of the twin whose fixed query parameters the target has, or the route itself."""
+        twins = self._twins.get(route.operation.id, ()) if route.operation is not None else ()
+        given = parse_qsl(target.partition("#")[0].partition("?")[2], keep_blank_values=True) if twins else []
+        for twin in twins:
+            if set(twin.query) <= set(given):
+                return replace(route, operation=twin)
+        return route
 
     def _add(self, leaves: dict[str, _Leaf], path: str, operation: Operation) -> None:
         path = path.partition("?")[0]
@@ -171,6 +183,17 @@ class Router:
     def _allowed(leaves: Iterable[_Leaf]) -> tuple[str, ...]:
         methods = {method for leaf in leaves for method in leaf.operations}
         return tuple(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
+def _twins(operations: Sequence[Operation]) -> dict[str, list[Operation]]:
+    """By the id of the operation that a path and method find first: those told from it by their query."""
+    first: dict[tuple[str, str], str] = {}
+    twins: dict[str, list[Operation]] = {}
+    for operation in operations:
+        owner = first.setdefault((operation.method, _VARIABLE.sub("{}", operation.path)), operation.id)
+        if operation.query and owner != operation.id:
+            twins.setdefault(owner, []).append(operation)
+    return twins
 
 
 def _base(base: str) -> str:
