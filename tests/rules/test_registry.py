@@ -127,7 +127,7 @@ def test_no_rule_raises_on_any_value(tables):
 
 def test_the_short_way_hides_nothing(tables):
     """Where a chat completion goes the short way no rule has anything to say, and many do go it."""
-    plain = next(exchange for exchange in tables[0] if is_plain_text(exchange))
+    plain = next(exchange for exchange in tables[0] if is_plain_text(exchange.request, exchange.response))
     responses = list(places(plain.response))
     counts = {"short": 0, "long": 0}
     near = JSON | st.sampled_from([0, 1, 5, 1_760_000_000, "stop", "length", "text", None, [], {"x": 1}])
@@ -137,10 +137,33 @@ def test_the_short_way_hides_nothing(tables):
     @given(st.sampled_from(responses), near, st.dictionaries(st.sampled_from(words), near, max_size=2))
     def check(place, new, request):
         exchange = replace(plain, request=request, response=changed(plain.response, place, new))
-        short = is_plain_text(exchange)
+        short = is_plain_text(exchange.request, exchange.response)
         counts["short" if short else "long"] += 1
         if short:
             assert [v for judge in REGISTRY.checks_for("createChatCompletion") for v in judge(exchange)] == []
+
+    check()
+    assert min(counts.values()) >= 20, counts
+
+
+def test_the_short_way_of_requests_hides_nothing(tables):
+    """Where a chat request goes the short way no rule of requests has anything to say, and many do go it."""
+    requests = [e.request for e in tables[0] if e.operation == "createChatCompletion" and e.request is not None]
+    silent = REGISTRY.silent_on("createChatCompletion")
+    counts = {"short": 0, "long": 0}
+    near = JSON | st.sampled_from(
+        [0, 1, True, False, None, "auto", "none", "required", [], [{"role": "tool"}], {"a": 1}]
+    )
+    words = ["stream", "stream_options", "tools", "tool_choice", "logprobs", "top_logprobs", "messages"]
+
+    @settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.sampled_from(requests), st.dictionaries(st.sampled_from(words), near, max_size=2))
+    def check(request, change):
+        value = {"messages": [{"role": "user", "content": "hi"}]} | request | change
+        short = silent(value)
+        counts["short" if short else "long"] += 1
+        if short:
+            assert REGISTRY.check_request(Exchange("createChatCompletion", value)) == ()
 
     check()
     assert min(counts.values()) >= 20, counts

@@ -140,6 +140,16 @@ EXAMPLES = [
         chat(choice(content="{}"), request={"response_format": {"type": "json_object"}}),
         chat(choice(content="```json\n{}```"), request={"response_format": {"type": "json_object"}}),
     ),
+    (
+        "chat/json-mode",
+        chat(choice(content='{"a": "b'), request={"response_format": {"type": "json_object"}, "stop": ["."]}),
+        chat(choice(content='{"a": "b'), request={"response_format": {"type": "json_object"}, "stop": []}),
+    ),
+    (
+        "chat/json-mode",
+        chat(choice(content="{"), request={"response_format": {"type": "json_object"}, "stop": "}"}),
+        chat(choice(content="{"), request={"response_format": {"type": "json_object"}, "stop": None}),
+    ),
     ("chat/stop-sequences", chat(request={"stop": "END"}), chat(choice(content="a END"), request={"stop": ["END"]})),
     ("chat/logprobs-given", chat(choice(logprobs=LOGPROBS), request={"logprobs": True, "top_logprobs": 2}),
      chat(request={"logprobs": True})),

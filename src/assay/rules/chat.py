@@ -76,9 +76,8 @@ _ASKED = frozenset(
 
 
 @rules.short_way("response")
-def is_plain_text(exchange: Exchange) -> bool:
+def is_plain_text(request: Any, response: Any) -> bool:
     """Tell whether one choice of text came, as nothing but text was asked for, with plain sums and times."""
-    request, response = exchange.request, exchange.response
     if not isinstance(request, dict) or not isinstance(response, dict) or not _ASKED.isdisjoint(request):
         return False
     choices, usage, created = response.get("choices"), response.get("usage"), response.get("created")
@@ -96,6 +95,21 @@ def is_plain_text(exchange: Exchange) -> bool:
 
 
 # The request alone.
+
+
+@rules.short_way("request")
+def is_plain_conversation(request: Any, _: Any) -> bool:
+    """Tell whether no message speaks of tool calls and every option stands with the one that it needs."""
+    if not isinstance(request, dict) or not isinstance(messages := request.get("messages"), list):
+        return False
+    for message in messages:
+        if not isinstance(message, dict) or "tool_calls" in message or "tool_call_id" in message:
+            return False
+    if "tool_choice" in request and not (request.get("tools") or request["tool_choice"] in (None, "none")):
+        return False
+    if "top_logprobs" in request and request.get("logprobs") is not True:
+        return False
+    return "stream_options" not in request or request.get("stream") is True
 
 
 @rules.request(
@@ -366,8 +380,8 @@ def parallel_tool_calls_kept(rule: Rule, exchange: Exchange) -> Iterator[Violati
     when="response_format",
 )
 def json_mode(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule."""
-    if not wants_json(exchange.request):
+    """Judge by the rule, unless a stop sequence may have cut the text."""
+    if not wants_json(exchange.request) or stop_sequences(exchange.request):
         return
     for number, choice in _choices(exchange):
         content = text(at(choice, "message", "content"))

@@ -27,12 +27,15 @@ from assay.violation import Part, Severity, Violation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    ShortWay = Callable[[Any, Any], bool]
+
 __all__ = ["Check", "Exchange", "Reducer", "Registry", "Rule", "RuleSet", "StreamRules"]
 
 Side = Literal["request", "response", "stream"]
 """What a rule reads: the request alone, the response with its request, or the events of a stream."""
 
 _DONE = "[DONE]"
+_NO_HEADERS = Headers()
 _ReducerClass = TypeVar("_ReducerClass", bound="type[Reducer]")
 
 
@@ -51,8 +54,8 @@ class Exchange:
     status: int = 200
     query: Mapping[str, Any] = field(default_factory=dict)
     path_values: Mapping[str, Any] = field(default_factory=dict)
-    request_headers: Headers = field(default_factory=Headers)
-    response_headers: Headers = field(default_factory=Headers)
+    request_headers: Headers = _NO_HEADERS
+    response_headers: Headers = _NO_HEADERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class RuleSet:
         self.operations = operations
         self.rules: list[Rule] = []
         self.checks: list[Check] = []
-        self.short_ways: dict[Side, Callable[[Exchange], bool]] = {}
+        self.short_ways: dict[Side, ShortWay] = {}
         self.reducers: list[tuple[tuple[str, ...], type[Reducer]]] = []
 
     def request(
@@ -164,13 +167,14 @@ class RuleSet:
         """Declare a rule that a reducer of this set judges by."""
         return self._rule(name, sentence, source, severity, "stream", operations)
 
-    def short_way(self, side: Side) -> Callable[[Callable[[Exchange], bool]], Callable[[Exchange], bool]]:
+    def short_way(self, side: Side) -> Callable[[ShortWay], ShortWay]:
         """Register a predicate for the frequent exchange that breaks no rule of this set, so that none is run.
 
-        It must be true only where every rule of the set (of that side) is silent; a property test holds it.
+        It sees the request's value and the response's (None for rules of requests), and must be true only where
+        every rule of the set (of that side) is silent; a property test holds it.
         """
 
-        def register(predicate: Callable[[Exchange], bool]) -> Callable[[Exchange], bool]:
+        def register(predicate: ShortWay) -> ShortWay:
             self.short_ways[side] = predicate
             return predicate
 
@@ -236,7 +240,7 @@ class StreamRules:
 class _Group:
     """The checks of one rule set for one operation and side."""
 
-    short_way: Callable[[Exchange], bool] | None
+    short_way: ShortWay | None
     checks: tuple[Check, ...]
 
 
@@ -265,6 +269,17 @@ class Registry:
         """Return the checks of an operation's requests or responses."""
         return tuple(check for group in self._groups.get((operation, side), ()) for check in group.checks)
 
+    def silent_on(self, operation: str) -> Callable[[Any], bool]:
+        """Return a quick predicate on request values: True where no rule of the operation's requests can speak."""
+        groups = self._groups.get((operation, "request"), ())
+        if not groups:
+            return lambda _: True
+        ways = [group.short_way for group in groups]
+        if len(ways) != 1 or ways[0] is None:
+            return lambda _: False
+        way = ways[0]
+        return lambda value: way(value, None)
+
     def check_request(self, exchange: Exchange) -> tuple[Violation, ...]:
         """Judge a request by the rules of its operation."""
         return self._judge(exchange, "request")
@@ -289,7 +304,7 @@ class Registry:
     def _judge(self, exchange: Exchange, side: Side) -> tuple[Violation, ...]:
         found: list[Violation] = []
         for group in self._groups.get((exchange.operation, side), ()):
-            if group.short_way is not None and group.short_way(exchange):
+            if group.short_way is not None and group.short_way(exchange.request, exchange.response):
                 continue
             given = exchange.request.keys() if isinstance(exchange.request, dict) else ()
             for check in group.checks:
