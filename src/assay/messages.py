@@ -7,10 +7,10 @@ nothing is parsed, decoded or normalised here, so that a check can see what the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
-__all__ = ["Event", "Headers", "HeadersLike", "Request", "Response", "Send"]
+__all__ = ["UNREAD", "Event", "Headers", "HeadersLike", "Request", "Response", "Send"]
 
 
 class Headers:
@@ -19,9 +19,13 @@ class Headers:
     Built from a mapping or from pairs. ``get`` joins repeated fields with ``", "`` (RFC 9110, 5.3).
     """
 
-    __slots__ = ("_index", "fields")
+    __slots__ = ("_index", "content_encoding", "content_type", "fields")
 
     fields: tuple[tuple[str, str], ...]
+    content_type: str | None
+    """The value of Content-Type: what every check asks for first."""
+    content_encoding: str | None
+    """The value of Content-Encoding."""
     _index: dict[str, str]
 
     def __init__(self, fields: HeadersLike = ()) -> None:
@@ -34,6 +38,8 @@ class Headers:
             key = name.lower()
             index[key] = f"{index[key]}, {value}" if key in index else value
         self._index = index
+        self.content_type = index.get("content-type")
+        self.content_encoding = index.get("content-encoding")
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the value of a field, repeated fields joined, or ``default``."""
@@ -64,6 +70,9 @@ class Headers:
         return f"Headers({', '.join(self._index)})"
 
 
+UNREAD: Final = object()
+"""What ``Request.parsed`` holds until a check has read the body."""
+
 HeadersLike = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 """What a caller may give for header fields."""
 
@@ -74,12 +83,15 @@ class Request:
 
     ``target`` is a path with an optional query (``/v1/models?limit=2``) or an absolute URL; percent-encoding
     stays as sent. ``headers`` may be given as a mapping or pairs. ``body`` is raw bytes, empty when there is none.
+    ``parsed`` is where a check keeps the JSON value of the body for the check of the response; it lives and dies with
+    the request and is no part of it.
     """
 
     method: str
     target: str
     headers: Headers
     body: bytes
+    parsed: Any = field(compare=False)
 
     def __init__(self, method: str, target: str, headers: HeadersLike = (), body: bytes = b"") -> None:
         _set = object.__setattr__
@@ -87,6 +99,7 @@ class Request:
         _set(self, "target", target)
         _set(self, "headers", headers if isinstance(headers, Headers) else Headers(headers))
         _set(self, "body", body)
+        _set(self, "parsed", UNREAD)
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target.partition('?')[0]} {len(self.body)} bytes>"

@@ -181,6 +181,7 @@ EXAMPLES = [
     ("embeddings/encoding", vectors(floats(1), input="a", encoding_format="base64"),
      vectors([1.0], input="a", encoding_format="base64")),
     ("embeddings/encoding", vectors([1.0], input="a"), vectors(floats(1), input="a")),
+    ("embeddings/encoding", vectors([1.0], input="a"), vectors("AAAA", input="a")),
     ("embeddings/base64", vectors(floats(1, 2), input="a", encoding_format="base64"),
      vectors("AAAA", input="a", encoding_format="base64")),
     ("embeddings/dimensions", vectors(floats(1, 2), input="a", dimensions=2, encoding_format="base64"),

@@ -67,11 +67,11 @@ class BodyCheck:
 
     def judge(self, headers: Headers, body: bytes) -> Judged:
         """Match a whole body to its content, read it and judge its value."""
-        content_type = headers.get("content-type")
+        content_type = headers.content_type
         content = self.select(content_type)
         if isinstance(content, Violation):
             return Judged(violations=(_with_got(content, content_type),))
-        plain = decompress(body, headers.get("content-encoding"), BODY_LIMIT)
+        plain = decompress(body, headers.content_encoding, BODY_LIMIT)
         if isinstance(plain, Problem):
             return Judged(content, violations=(problem("http/content-encoding", plain, _RFC_CONTENT_CODING),))
         return self._read(content, content_type or "", plain)

@@ -51,15 +51,15 @@ class RequestCheck:
         self._reader = Reader(operation.parameters, shapes)
         body = operation.body
         self._body = BodyCheck(body.contents, schemas, "request", body.pointer) if body is not None else None
-        self._silent = rules.silent_on(operation.id)
+        self._silent = rules.silent_on(operation.id, "request")
         self._short = self._short_checks()
 
-    def _short_checks(self) -> dict[str, Callable[[Any], bool]]:
+    def _short_checks(self) -> dict[str | None, Callable[[Any], bool]]:
         """The checks of the short way, by the exact text of a Content-Type; empty when parameters must be read."""
         body = self.operation.body
         if body is None or self._reader.parameters or self._strict_query:
             return {}
-        found: dict[str, Callable[[Any], bool]] = {}
+        found: dict[str | None, Callable[[Any], bool]] = {}
         for content in body.contents:
             if is_json(content.media_type) and content.schema is not None:
                 ok = self._schemas.check(content.schema, "request").ok
@@ -68,15 +68,17 @@ class RequestCheck:
 
     def accepts(self, request: Request) -> bool:
         """The short way: True when the request is surely valid, False when the whole check must look."""
-        headers = request.headers
-        ok = self._short.get(headers.get("content-type") or "")
-        if ok is None or "content-encoding" in headers or "?" in request.target:
+        ok = self._short.get(request.headers.content_type)
+        if ok is None or request.headers.content_encoding or "?" in request.target:
             return False
         try:
             value = orjson.loads(request.body)
         except orjson.JSONDecodeError:
             return False
-        return ok(value) and (self._silent(value) or not self._rules.check_request(Exchange(self.operation.id, value)))
+        object.__setattr__(request, "parsed", value)
+        if not ok(value):
+            return False
+        return self._silent(value, None) or not self._rules.check_request(Exchange(self.operation.id, value))
 
     def check(self, request: Request, path_values: Mapping[str, str]) -> Verdict:
         """Judge a request whole."""

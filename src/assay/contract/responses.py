@@ -7,26 +7,34 @@ before ``2XX`` before ``default``), and a stream by the same check whether it co
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from assay.contract.bodies import BodyCheck
 from assay.contract.events import event_check
 from assay.contract.stream import StreamCheck
-from assay.violation import Violation, describe
+from assay.messages import UNREAD
+from assay.rules.registry import Exchange
+from assay.violation import Verdict, Violation, describe
+from assay.wire.media import is_json
 from assay.wire.sse import LIMIT
 from assay.wire.styles import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from assay.messages import Headers, Response
+    from assay.messages import Headers, Request, Response
     from assay.model import Answer, Content, Operation
-    from assay.rules.registry import Exchange, Registry
+    from assay.rules.registry import Registry
     from assay.schema.check import Schemas
 
 __all__ = ["EVENT_STREAM", "ResponseCheck"]
 
 EVENT_STREAM = "text/event-stream"
+
+# No response has this status: the short way of a Content-Type that has none.
+_NEVER: tuple[int, Callable[[Any], bool]] = (-1, lambda _: False)
 
 _NO_CONTENT = frozenset({204, 205, 304})
 
@@ -41,11 +49,48 @@ class ResponseCheck:
         self._schemas = schemas
         self._rules = rules
         self._shown = shown
+        self.passed = Verdict(operation.id)
+        self._silent = rules.silent_on(operation.id, "response")
+        self._short = self._short_checks()
         self._answers = {answer.status: answer for answer in operation.answers}
         self._bodies = {
             answer.status: BodyCheck(answer.contents, schemas, "response", answer.pointer)
             for answer in operation.answers
         }
+
+    def _short_checks(self) -> dict[str | None, tuple[int, Callable[[Any], bool]]]:
+        """The checks of the short way, with their status, by the exact text of a Content-Type."""
+        found: dict[str | None, tuple[int, Callable[[Any], bool]]] = {}
+        if self.operation.parameters:
+            return found  # rules may read them, and reading them is the long way
+        for answer in self.operation.answers:
+            if not answer.status.isdigit() or answer.headers:
+                continue
+            for content in answer.contents:
+                if is_json(content.media_type) and content.schema is not None:
+                    check = int(answer.status), self._schemas.check(content.schema).ok
+                    found.setdefault(content.media_type, check)
+                    found.setdefault(f"{content.media_type}; charset=utf-8", check)
+        return found
+
+    def accepts(self, request: Request, response: Response) -> bool:
+        """The short way: True when the response is surely right, False when the whole check must look."""
+        headers = response.headers
+        status, ok = self._short.get(headers.content_type, _NEVER)
+        if response.status != status or headers.content_encoding or request.headers.content_encoding:
+            return False
+        asked = request.parsed
+        try:
+            value = orjson.loads(response.body)
+            if asked is UNREAD:
+                asked = orjson.loads(request.body) if request.body else None
+        except orjson.JSONDecodeError:
+            return False
+        if not ok(value):
+            return False
+        if self._silent(asked, value):
+            return True
+        return not self._rules.check_response(Exchange(self.operation.id, asked, value, status))
 
     def answer(self, status: int) -> Answer | None:
         """Return the documented answer for a status code: exact, then its class, then ``default``."""
@@ -69,7 +114,7 @@ class ResponseCheck:
         """Open the check of a stream; a stream that is not documented for this status is checked by its rules only."""
         answer = self.answer(status)
         body = self._bodies[answer.status] if answer is not None else None
-        content = body.select(headers.get("content-type")) if body is not None else None
+        content = body.select(headers.content_type) if body is not None else None
         reference = None if content is None or isinstance(content, Violation) else content.item_schema or content.schema
         event = event_check(self._schemas, reference) if reference is not None else None
         rules = self._rules.open_stream(replace(exchange, status=status, response_headers=headers))
@@ -79,7 +124,7 @@ class ResponseCheck:
         body = self._bodies[answer.status]
         if not answer.contents:
             return ()
-        content_type = response.headers.get("content-type")
+        content_type = response.headers.content_type
         if not response.body and content_type is None:
             expected = f"a body ({' or '.join(body.media_types[:6])})"
             return (Violation("http/body-missing", "body", (), expected, "no body", answer.pointer),)

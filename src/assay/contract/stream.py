@@ -42,7 +42,7 @@ class StreamCheck:
     ``MOST_VIOLATIONS``).
     """
 
-    __slots__ = ("_decoder", "_event", "_rules", "_shown", "operation", "violations")
+    __slots__ = ("_decoder", "_event", "_plain", "_rules", "_shown", "operation", "violations")
 
     def __init__(
         self,
@@ -56,6 +56,8 @@ class StreamCheck:
         self.operation = operation
         self.violations: tuple[Violation, ...] = ()
         self._event = event
+        # The check of an event's data, where the event's name does not matter.
+        self._plain: Callable[[Any], bool] | None = event.check.ok if event is not None and not event.named else None
         self._rules = rules
         self._decoder = Decoder(limit)
         self._shown = shown
@@ -67,11 +69,23 @@ class StreamCheck:
 
     def feed(self, chunk: bytes) -> tuple[Violation, ...]:
         """Take the next bytes, cut anywhere; return the violations they brought to light."""
-        decoder = self._decoder
-        number = decoder.count
+        number, plain, feed = self._decoder.count, self._plain, self._rules.feed
         found: list[Violation] = []
-        for item in decoder.read(chunk):
-            self._take(number, item, found)
+        for item in self._decoder.read(chunk):
+            # The event of nearly every stream: one data line that is valid JSON. All others take the long way.
+            if type(item) is bytes and plain is not None:
+                try:
+                    value = orjson.loads(item)
+                except orjson.JSONDecodeError:
+                    self._take(number, item, found)
+                else:
+                    if not plain(value):
+                        found.extend(self._explain(number, "message", value))
+                    told = feed(number, value, "message")
+                    if told:
+                        found.extend(told)
+            else:
+                self._take(number, item, found)
             number += 1
         return self._note(found) if found else ()
 
@@ -101,7 +115,7 @@ class StreamCheck:
             found.extend(self._take_text(number, data.decode("utf-8", "replace")))
             return
         if self._event is not None and not self._event.ok(name, value):
-            found.extend(self._event.explain(number, name, value))
+            found.extend(self._explain(number, name, value))
         found.extend(self._rules.feed(number, value, name))
 
     def _take_text(self, number: int, text: str) -> tuple[Violation, ...]:
@@ -110,6 +124,9 @@ class StreamCheck:
         if marked is not None:
             return marked
         return (Violation("http/stream-json", "event", (number,), "JSON data", describe(text), self._pointer),)
+
+    def _explain(self, number: int, name: str, value: Any) -> tuple[Violation, ...]:
+        return self._event.explain(number, name, value) if self._event is not None else ()
 
     @property
     def _pointer(self) -> str:

@@ -94,6 +94,7 @@ def is_plain_usage(usage: dict[str, Any]) -> bool:
     prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
     if type(prompt) is not int or type(completion) is not int or usage.get("total_tokens") != prompt + completion:
         return False
-    cached = at(usage.get("prompt_tokens_details"), "cached_tokens") or 0
-    reasoning = at(usage.get("completion_tokens_details"), "reasoning_tokens") or 0
+    read, made = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    cached = read.get("cached_tokens") or 0 if type(read) is dict else 0
+    reasoning = made.get("reasoning_tokens") or 0 if type(made) is dict else 0
     return type(cached) is int and type(reasoning) is int and cached <= prompt and reasoning <= completion

@@ -69,29 +69,47 @@ def _calls(choice: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     return objects(at(choice, "message", "tool_calls"))
 
 
-# What the frequent exchange of plain text does not ask for, or asks for in a way that needs a look.
+# What a request may ask for that plain text does not answer by itself, and the values that ask for nothing.
 _ASKED = frozenset(
     ("n", "stop", "logprobs", "response_format", "max_tokens", "max_completion_tokens", "parallel_tool_calls")
 )
+_NOTHING: tuple[Any, ...] = (None, False, {"type": "text"})
+
+
+def _asks_for_more(request: dict[str, Any], usage: dict[str, Any]) -> bool:
+    """Tell whether a request asks for more than a plain answer of this usage must give."""
+    for name in _ASKED & request.keys():
+        value = request[name]
+        if name in ("max_tokens", "max_completion_tokens"):
+            if value is not None and not (type(value) is int and usage["completion_tokens"] <= value):
+                return True
+        elif name == "n":
+            if value is not None and value != 1:
+                return True
+        elif name != "parallel_tool_calls" and value not in _NOTHING:
+            return True
+    return False
 
 
 @rules.short_way("response")
 def is_plain_text(request: Any, response: Any) -> bool:
     """Tell whether one choice of text came, as nothing but text was asked for, with plain sums and times."""
-    if not isinstance(request, dict) or not isinstance(response, dict) or not _ASKED.isdisjoint(request):
+    if type(request) is not dict or type(response) is not dict or not response.get("id"):
         return False
-    choices, usage, created = response.get("choices"), response.get("usage"), response.get("created")
-    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(usage, dict) or not response.get("id"):
+    choices, usage = response.get("choices"), response.get("usage")
+    if type(choices) is not list or len(choices) != 1 or type(usage) is not dict or type(choices[0]) is not dict:
         return False
     choice = choices[0]
-    if not isinstance(choice, dict) or choice.get("index") != 0 or choice.get("logprobs") is not None:
+    message = choice.get("message")
+    if type(message) is not dict or message.get("tool_calls") or choice.get("logprobs") is not None:
         return False
-    message, reason = choice.get("message"), choice.get("finish_reason")
-    if not isinstance(message, dict) or message.get("tool_calls") or reason not in ("stop", "length"):
+    if choice.get("finish_reason") not in ("stop", "length") or choice.get("index") != 0:
         return False
     if request.get("tool_choice") not in (None, "auto") or not accounting.is_plain_usage(usage):
         return False
-    return accounting.is_plain_time(created)
+    if not _ASKED.isdisjoint(request) and _asks_for_more(request, usage):
+        return False
+    return accounting.is_plain_time(response.get("created"))
 
 
 # The request alone.

@@ -92,7 +92,9 @@ def encoding(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
 
 @rules.response("base64", "A base64 embedding is the bytes of 32-bit floats.", f"{_REQUEST}/encoding_format")
 def base64_floats(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule. Told once."""
+    """Judge by the rule, where base64 was asked for; else text of any sort is the wrong encoding. Told once."""
+    if at(exchange.request, "encoding_format") != "base64":
+        return
     for number, item in objects(at(exchange.response, "data")):
         embedding = item.get("embedding")
         if isinstance(embedding, str) and length(embedding) is None:

@@ -206,21 +206,19 @@ class StreamRules:
     Feed every event exactly once, in order: ``feed`` for one whose data is JSON, ``mark`` for any other.
     """
 
-    __slots__ = ("_feeds", "_off", "_reducers")
+    __slots__ = ("_off", "_reducers", "feed")
+
+    feed: Callable[[int, Any, str], Sequence[Violation]]
+    """Takes the number of an event (from 0), its parsed data and its name; returns the violations found."""
 
     def __init__(self, reducers: Iterable[Reducer], off: frozenset[str]) -> None:
         self._reducers = tuple(reducers)
-        self._feeds = tuple(reducer.feed for reducer in self._reducers)
         self._off = off
+        # Nearly every stream has one reducer and no rule switched off: then nothing stands between.
+        self.feed = self._reducers[0].feed if len(self._reducers) == 1 and not off else self._feed
 
-    def feed(self, number: int, value: Any, name: str = "message") -> tuple[Violation, ...]:
-        """Take the parsed data of event ``number``, counted from 0."""
-        found: tuple[Violation, ...] = ()
-        for feed in self._feeds:
-            told = feed(number, value, name)
-            if told:
-                found += self._kept(told)
-        return found
+    def _feed(self, number: int, value: Any, name: str) -> Sequence[Violation]:
+        return tuple(v for reducer in self._reducers for v in self._kept(reducer.feed(number, value, name)))
 
     def mark(self, number: int, text: str) -> tuple[Violation, ...] | None:
         """Take data that is not JSON; None when it is no end marker either, so that it must be told as bad JSON."""
@@ -269,16 +267,14 @@ class Registry:
         """Return the checks of an operation's requests or responses."""
         return tuple(check for group in self._groups.get((operation, side), ()) for check in group.checks)
 
-    def silent_on(self, operation: str) -> Callable[[Any], bool]:
-        """Return a quick predicate on request values: True where no rule of the operation's requests can speak."""
-        groups = self._groups.get((operation, "request"), ())
-        if not groups:
-            return lambda _: True
+    def silent_on(self, operation: str, side: Side) -> ShortWay:
+        """Return a quick predicate on (request, response) values: True where no rule of that side can speak."""
+        groups = self._groups.get((operation, side), ())
         ways = [group.short_way for group in groups]
-        if len(ways) != 1 or ways[0] is None:
-            return lambda _: False
-        way = ways[0]
-        return lambda value: way(value, None)
+        if len(ways) == 1 and ways[0] is not None:
+            return ways[0]
+        silent = not groups
+        return lambda _request, _response: silent
 
     def check_request(self, exchange: Exchange) -> tuple[Violation, ...]:
         """Judge a request by the rules of its operation."""
