@@ -146,7 +146,8 @@ def _value(data: bytes, file: str) -> Any:
         raise UsageError(f"{file}: neither JSON nor YAML{where}; {_EXPECTED}") from None
     except json.JSONDecodeError as error:
         raise UsageError(f"{file}: broken JSON at line {error.lineno}; {_EXPECTED}") from None
-    except (RecursionError, ValueError):
+    except (RecursionError, ValueError, KeyError, TypeError, AttributeError):
+        # PyYAML raises these for a tag that its value does not fit (``!!bool 3``).
         raise UsageError(f"{file}: a value in it cannot be read; {_EXPECTED}") from None
 
 

@@ -143,7 +143,7 @@ def raw(value: object) -> bytes | None:
         return value
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
-    return json.dumps(value, default=str).encode()
+    return _written(value)
 
 
 def request(method: str, target: str, headers: list[tuple[str, str]], body: bytes | None) -> tuple[Request, str]:
@@ -167,6 +167,22 @@ def response(code: int, headers: list[tuple[str, str]], body: bytes | None) -> t
     if plain is None:
         return Response(code, headers), _UNKNOWN_CODING
     return Response(code, _with_type(kept, plain), plain), ""
+
+
+def _written(value: Any) -> bytes:
+    """Write a parsed body as JSON again, within the limit: aliases of YAML make much out of little."""
+    pieces, size = [], 0
+    try:
+        for piece in json.JSONEncoder(default=str).iterencode(value):
+            size += len(piece)
+            if size > BODY_LIMIT:
+                raise Unreadable("one of its bodies is too long")
+            pieces.append(piece)
+    except (TypeError, RecursionError):
+        raise Unreadable("one of its bodies is no JSON value") from None
+    except ValueError as error:
+        raise Unreadable(str(error) if isinstance(error, Unreadable) else "one of its bodies holds itself") from None
+    return "".join(pieces).encode()
 
 
 def _plain(body: bytes, headers: list[tuple[str, str]]) -> tuple[bytes | None, list[tuple[str, str]]]:
