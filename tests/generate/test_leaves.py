@@ -22,7 +22,7 @@ PATTERNS: list[dict[str, Any]] = [
     {"type": "string", "pattern": pattern}
     for pattern in ("^[a-zA-Z0-9_-]{1,64}$", "^ft:[a-z]+$", "^[0-9]{3}-[a-f]+$", "^(auto|none)$")
 ]
-# hypothesis-jsonschema knows no uuid, and takes \\d for the digits of all scripts, as Python does and ECMA-262 does not.
+# hypothesis-jsonschema knows no uuid, and its \d means the digits of all scripts, as in Python and not in ECMA-262.
 THEIRS = [*({"type": "string", "format": name} for name in ("date", "date-time", "ipv4", "ipv6")), *PATTERNS]
 # jsonschema judges date-time only with a library of its own.
 OURS = [*({"type": "string", "format": name} for name in ("date", "ipv4", "ipv6", "uuid")), *PATTERNS]

@@ -51,7 +51,6 @@ class Contract:
         self._strict_query = strict_query
         self._router = Router(api.operations)
         self._by_id = {operation.id: operation for operation in api.operations}
-        self._webhooks = {operation.id: operation for operation in api.webhooks}
         self._requests: dict[str, RequestCheck] = {}
         self._responses: dict[str, ResponseCheck] = {}
 
@@ -109,13 +108,21 @@ class Contract:
         exchange = self._request_check(route.operation).exchange(request, route.path_values)
         return self._response_check(route.operation).open(exchange, status, Headers(headers))
 
-    def check_webhook(self, name: str, request: Request) -> Verdict:
-        """Judge a request that the service sends to its user, by the webhook's name in the description."""
-        operation = self._webhooks.get(name)
-        if operation is None:
-            names = ", ".join(sorted(self._webhooks)[:20]) or "none"
-            raise UsageError(f"no webhook {name!r} in {self.api.title!r}; there are: {names}")
-        return self._told(self._request_check(operation).check(request, {}))
+    def check_webhook(self, request: Request, name: str | None = None) -> Verdict:
+        """Judge a request that the service sends to its user.
+
+        ``name`` is the webhook's name in the description; without it, the webhook that the body fits best is meant.
+        Raises ``UsageError`` when the description has no webhook, or none of that name.
+        """
+        chosen = [webhook for webhook in self.api.webhooks if name is None or name in (webhook.path, webhook.id)]
+        if not chosen:
+            names = ", ".join(webhook.path for webhook in self.api.webhooks[:20]) or "none"
+            wanted = "" if name is None else f" {name!r}"
+            raise UsageError(f"no webhook{wanted} in {self.api.title!r}; there are: {names}")
+        verdicts = [self._request_check(webhook).check(request, {}) for webhook in chosen]
+        # A wrong tag (type, event) says that another webhook is meant; after that the fewest violations win.
+        closest = min(verdicts, key=lambda v: (any(_is_tag(found) for found in v.violations), len(v.violations)))
+        return self._told(closest)
 
     def compile(self) -> tuple[Operation, ...]:
         """Compile every operation and webhook now, and return them; raises ``DescriptionError`` with the pointer."""
@@ -178,6 +185,10 @@ def _references(operation: Operation) -> Iterable[str]:
         yield from (header.schema for header in answer.headers if header.schema is not None)
         for content in answer.contents:
             yield from (schema for schema in (content.schema, content.item_schema) if schema is not None)
+
+
+def _is_tag(violation: Violation) -> bool:
+    return violation.rule in ("schema/enum", "schema/const") and len(violation.path) == 1
 
 
 def _misrouted(request: Request, route: Route) -> Violation:
