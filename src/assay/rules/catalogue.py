@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.rules import chat, chat_stream, completions, embeddings, images, models, responses, responses_stream, streams
+from assay.rules import (
+    chat,
+    chat_requests,
+    chat_stream,
+    completions,
+    embeddings,
+    images,
+    models,
+    responses,
+    responses_stream,
+    streams,
+)
 from assay.rules.registry import Registry
 
 if TYPE_CHECKING:
@@ -16,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["RULE_SETS", "standard"]
 
 RULE_SETS = (
+    chat_requests.rules,
     chat.rules,
     streams.rules,
     chat_stream.rules,

@@ -1,4 +1,4 @@
-"""Rules of chat completions that are answered at once: the request alone, and the response with its request.
+"""Rules of chat completions that are answered at once: the response with its request.
 
 The rule of this module: where the service that the contract describes is known to be free (a forced tool call
 finishes with ``stop``, text cut by the token limit is cut JSON), no rule speaks; where only the model can keep a
@@ -110,109 +110,6 @@ def is_plain_text(request: Any, response: Any) -> bool:
     if not _ASKED.isdisjoint(request) and _asks_for_more(request, usage):
         return False
     return accounting.is_plain_time(response.get("created"))
-
-
-# The request alone.
-
-
-@rules.short_way("request")
-def is_plain_conversation(request: Any, _: Any) -> bool:
-    """Tell whether no message speaks of tool calls and every option stands with the one that it needs."""
-    if not isinstance(request, dict) or not isinstance(messages := request.get("messages"), list):
-        return False
-    for message in messages:
-        if not isinstance(message, dict) or "tool_calls" in message or "tool_call_id" in message:
-            return False
-    if "tool_choice" in request and not (request.get("tools") or request["tool_choice"] in (None, "none")):
-        return False
-    if "top_logprobs" in request and request.get("logprobs") is not True:
-        return False
-    return "stream_options" not in request or request.get("stream") is True
-
-
-@rules.request(
-    "stream-options-need-stream",
-    "stream_options is set only when stream is true.",
-    f"{_REQUEST}/properties/stream",
-    when="stream_options",
-)
-def stream_options_need_stream(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule."""
-    request = exchange.request
-    if at(request, "stream_options") is not None and at(request, "stream") is not True:
-        yield rule.broken(("stream_options",), "no stream_options without stream: true", "stream_options")
-
-
-@rules.request(
-    "top-logprobs-need-logprobs",
-    "top_logprobs is set only when logprobs is true.",
-    f"{_REQUEST}/properties/top_logprobs",
-    when="top_logprobs",
-)
-def top_logprobs_need_logprobs(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule; 0 asks for nothing."""
-    request = exchange.request
-    if at(request, "top_logprobs") and at(request, "logprobs") is not True:
-        yield rule.broken(("top_logprobs",), "no top_logprobs without logprobs: true", "top_logprobs")
-
-
-@rules.request(
-    "tool-choice-needs-tools",
-    "tool_choice asks for a tool only when tools are given.",
-    "#/components/schemas/ChatCompletionToolChoiceOption",
-    when="tool_choice",
-)
-def tool_choice_needs_tools(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule; ``none`` and ``auto`` are the defaults and ask for nothing."""
-    request = exchange.request
-    choice = at(request, "tool_choice")
-    if choice in (None, "none", "auto") or at(request, "tools"):
-        return
-    yield rule.broken(("tool_choice",), "no forced tool_choice without tools", "tool_choice")
-
-
-@rules.request(
-    "tool-messages-answer-calls",
-    "A tool message answers a tool call of the assistant message before it.",
-    "#/components/schemas/ChatCompletionRequestToolMessage/properties/tool_call_id",
-)
-def tool_messages_answer_calls(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule."""
-    asked: list[Any] = []
-    for number, message in objects(at(exchange.request, "messages")):
-        if message.get("role") == "assistant":
-            asked = [call.get("id") for _, call in objects(message.get("tool_calls"))]
-        answered = text(message.get("tool_call_id"))
-        if message.get("role") == "tool" and answered is not None and answered not in asked:
-            place = ("messages", number, "tool_call_id")
-            yield rule.broken(place, "the id of a tool call of the preceding assistant message", describe(answered))
-
-
-@rules.request(
-    "tool-calls-answered",
-    "Each tool call of an assistant message is answered by a tool message before any other message.",
-    "#/components/schemas/ChatCompletionRequestAssistantMessage/properties/tool_calls",
-)
-def tool_calls_answered(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule; calls of the last assistant message without any message after it may be open."""
-    messages = objects(at(exchange.request, "messages"))
-    if not any("tool_calls" in message for _, message in messages):
-        return
-    open_calls: dict[str, tuple[int, int]] = {}
-    for number, message in messages:
-        if message.get("role") == "tool":
-            open_calls.pop(text(message.get("tool_call_id")) or "", None)
-            continue
-        yield from (_unanswered(rule, place) for place in open_calls.values())
-        calls = objects(message.get("tool_calls"))
-        open_calls = {call["id"]: (number, n) for n, call in calls if isinstance(call.get("id"), str)}
-    if messages and messages[-1][1].get("role") == "tool":
-        yield from (_unanswered(rule, place) for place in open_calls.values())
-
-
-def _unanswered(rule: Rule, place: tuple[int, int]) -> Violation:
-    number, call = place
-    return rule.broken(("messages", number, "tool_calls", call), "a tool message with this call's id", "none")
 
 
 # The response with its request: its frame.
