@@ -201,6 +201,18 @@ def test_path_parameters_are_brought_in_line_with_the_template() -> None:
     assert len(api.repairs) == 3
 
 
+def test_a_parameter_with_an_empty_name_is_left_out_and_listed() -> None:
+    """An editor's empty row describes nothing that could be sent; a name that is missing stays an error."""
+    rows = [{"name": "", "in": "query"}, {"name": "q", "in": "query"}]
+    document = {"openapi": "3.1.0", "info": {}, "paths": {"/a": {"get": {"parameters": rows}}}}
+    api = load_api(document)
+    assert [parameter.name for parameter in api.operations[0].parameters] == ["q"]
+    assert [repair.target for repair in api.repairs] == ["#/paths/~1a/get/parameters/0"]
+    del rows[0]["name"]
+    with pytest.raises(DescriptionError, match="needs a name"):
+        load_api(document)
+
+
 def test_webhooks_are_read() -> None:
     """A webhook is an operation under its name."""
     api = api_of(webhooks={"done": {"post": {"operationId": "done"}}})

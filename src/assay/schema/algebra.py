@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay.errors import DescriptionError, UsageError
+from assay.errors import UsageError
 from assay.model import Shape
+from assay.schema.places import refused
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema, Registry
@@ -44,8 +45,7 @@ def registry(places: Places) -> Registry:
     try:
         made: Registry = module.Registry(list(places.documents.items()), draft=module.Draft202012)
     except ValueError as error:
-        uri, _, pointer = (places.dangling() or ", ".join(places.documents)).partition("#")
-        raise DescriptionError(_first_line(error), source=uri, pointer=f"#{pointer}" if pointer else "") from None
+        raise refused(_first_line(error), places.dangling() or ", ".join(places.documents)) from None
     return made
 
 
@@ -55,8 +55,7 @@ def canonical(resources: Registry, reference: str) -> CanonicalSchema:
     try:
         form: CanonicalSchema = module.canonicalize({"$ref": reference}, **_options(resources))
     except ValueError as error:
-        uri, _, pointer = reference.partition("#")
-        raise DescriptionError(_first_line(error), source=uri, pointer=f"#{pointer}") from None
+        raise refused(_first_line(error), reference) from None
     return form
 
 
@@ -78,11 +77,10 @@ def unsatisfiable(resources: Registry, places: Places, reference: str) -> tuple[
     place = places.at(reference)
     if not isinstance(place.schema, dict):
         return ()
-    uri = reference.partition("#")[0]
     try:
         found = module.canonical.find_unsatisfiable(places.absolute(place).schema, **_options(resources))
     except ValueError as error:
-        raise DescriptionError(_first_line(error), source=uri, pointer=f"#{reference.partition('#')[2]}") from None
+        raise refused(_first_line(error), reference) from None
     literal = module.canonical.UnsatisfiableReason.Literal
     return tuple(f"{place.reference}{pointer}" for pointer, why in found.items() if not isinstance(why, literal))
 

@@ -19,7 +19,7 @@ from assay.schema.places import Places
 from assay.violation import Violation, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from jsonschema_rs import CanonicalSchema
 
@@ -134,10 +134,15 @@ class Schemas:
     def check(self, reference: str, direction: Direction = "response") -> Check:
         """Return the check of the schema at an absolute reference; raises ``DescriptionError`` with the pointer."""
         places, engine = self._engines.get(direction) or self._for(direction)
-        key = (reference, places)
-        found = self._checks.get(key)
-        # Two threads may compile the same schema at once; both get the one that was kept first.
-        return found if found is not None else self._checks.setdefault(key, _compile(reference, places, engine))
+        found = self._checks.get((reference, places))
+        if found is None:
+            # Hundreds of responses name one schema (``$ref: Error``): it is compiled once.
+            meant = places.meant(reference)
+            found = self._checks.get((meant, places)) or _compile(meant, places, engine)
+            # Two threads may compile the same schema at once; both get the one that was kept first.
+            found = self._checks.setdefault((meant, places), found)
+            self._checks[reference, places] = found
+        return found
 
     def shape(self, reference: str) -> Shape:
         """Return what a text form must know of the schema at an absolute reference."""
@@ -154,6 +159,14 @@ class Schemas:
         places, engine = self._for("response")
         resources = engine.resources if isinstance(engine, RustEngine) else algebra.registry(places)
         return algebra.unsatisfiable(resources, places, reference)
+
+    def admit_nothing(self, references: Iterable[str]) -> tuple[str, ...]:
+        """Return the references of all subschemas that admit no value, in these schemas and all they lead to.
+
+        ``references`` may be every schema reference of a description: what they share is looked at once.
+        """
+        starts = dict.fromkeys(start for reference in references for start in self.places.reach(reference).starts)
+        return tuple(dict.fromkeys(found for start in starts for found in self.unsatisfiable(start)))
 
     def _for(self, direction: Direction) -> tuple[Places, Engine]:
         found = self._engines.get(direction)

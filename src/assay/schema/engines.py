@@ -15,17 +15,17 @@ import referencing
 import referencing.exceptions
 import referencing.jsonschema
 
-from assay.errors import DescriptionError
 from assay.schema import formats
 from assay.schema.algebra import BACKTRACKS, registry, rust
 from assay.schema.failures import NOTHING, Failure, value_at
-from assay.schema.places import below, parts
+from assay.schema.places import below, parts, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from jsonschema_rs import Registry
 
+    from assay.errors import DescriptionError
     from assay.schema.places import Place, Places
 
 __all__ = ["MOST_FAILURES", "Engine", "ReferenceEngine", "RustEngine"]
@@ -38,6 +38,11 @@ MOST_FAILURES = 100
 """Failures that are looked at, of a value and of each branch of a union: a hostile value can have a million."""
 
 
+# Annotations, and a keyword of another draft.
+_WITHOUT_SAY = frozenset(
+    ("$comment", "$recursiveAnchor", "$vocabulary", "contentEncoding", "contentMediaType", "default", "deprecated",
+     "description", "examples", "readOnly", "title", "writeOnly")
+)  # fmt: skip
 _MANY_VALUES = 400
 _BEGINNING = 20
 
@@ -113,11 +118,11 @@ class RustEngine:
         message, _, _ = str(error).partition("\n")
         steps = getattr(error, "instance_path", None) or []
         if not steps:
-            return _refused(message, reference)
+            return refused(message, reference)
         # The engine gives the steps, not the document: it is one that has such a place.
         uris = [reference.partition("#")[0], *self.places.documents]
         uri = next((uri for uri in uris if self.places.find(below(uri, *steps))), uris[0])
-        return _refused(f"not a schema: {message}", below(uri, *steps))
+        return refused(f"not a schema: {message}", below(uri, *steps))
 
 
 def _errors(validator: Any, value: Any) -> Iterable[Any]:
@@ -240,7 +245,7 @@ class ReferenceEngine:
                 return next(validator.iter_errors(value), None) is None
             except referencing.exceptions.Unresolvable as error:
                 # This engine follows an anchor or an $id only when a value leads there.
-                raise _refused(f'the reference "{error.ref}" leads nowhere', reference) from None
+                raise refused(f'the reference "{error.ref}" leads nowhere', reference) from None
 
         return is_valid, failures
 
@@ -250,14 +255,14 @@ class ReferenceEngine:
         self.checked.add(reference)
         meta = jsonschema.Draft202012Validator(jsonschema.Draft202012Validator.META_SCHEMA)
         for error in meta.iter_errors(self.places.at(reference).schema):
-            # A keyword of another draft has no say in this one, however it is written.
-            if list(error.absolute_path)[-1:] != ["$recursiveAnchor"]:
-                raise _refused(f"not a schema: {error.message[:200]}", below(reference, *error.absolute_path))
+            # What has no say in a verdict may be written anyhow.
+            if not _WITHOUT_SAY.intersection(map(str, list(error.absolute_path)[-1:])):
+                raise refused(f"not a schema: {error.message[:200]}", below(reference, *error.absolute_path))
         for pattern, at in _patterns(self.places.at(reference)):
             try:
                 formats.matches(pattern, "")
             except ValueError as error:
-                raise _refused(f"not a regular expression: {error}", at) from None
+                raise refused(f"not a regular expression: {error}", at) from None
 
     def _failure(self, error: Any, root: Place) -> Failure:
         keyword = "false" if error.validator is None else str(error.validator)
@@ -305,11 +310,6 @@ def _patterns(start: Place) -> Iterator[tuple[str, str]]:
             yield pattern, below(here.reference, "pattern")
         for pattern in here.named("patternProperties"):
             yield pattern, below(here.reference, "patternProperties", pattern)
-
-
-def _refused(message: str, reference: str) -> DescriptionError:
-    uri, _, pointer = reference.partition("#")
-    return DescriptionError(message, source=uri, pointer=f"#{pointer}")
 
 
 def _on_strings(judge: Callable[[str], bool]) -> Callable[[object], bool]:

@@ -7,7 +7,7 @@ The rule of this module: schemas are named, never copied; every place is the abs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin
 
 from assay.errors import DescriptionError
@@ -15,7 +15,7 @@ from assay.errors import DescriptionError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Place", "Places", "Reach", "below", "objects", "parts"]
+__all__ = ["Place", "Places", "Reach", "below", "objects", "parts", "refused"]
 
 # Where JSON Schema 2020-12 keeps subschemas: in a mapping, in a list, or directly.
 _MAPPINGS = ("properties", "patternProperties", "dependentSchemas")
@@ -33,6 +33,9 @@ _SINGLES = (
     "unevaluatedProperties",
 )
 
+
+# What may stand beside a $ref and says nothing of values.
+_ONLY_NAMED = frozenset(("$ref", "$comment", "description", "title", "summary", "example", "examples", "deprecated"))
 
 # The engines bring the schemas of JSON Schema itself.
 _DIALECTS = ("https://json-schema.org/", "http://json-schema.org/")
@@ -114,13 +117,23 @@ class Reach:
     starts: tuple[str, ...]
 
 
+class _Own(NamedTuple):
+    """What is met in one schema, its references not followed; ``targets`` are where they lead."""
+
+    formats: frozenset[str]
+    opaque: bool
+    targets: tuple[str, ...]
+
+
 def below(reference: str, *steps: str | int) -> str:
     """Extend an absolute reference by steps."""
     if "#" not in reference:
         reference += "#"
     for step in steps:
-        text = str(step).replace("~", "~0").replace("/", "~1")
-        reference += "/" + quote(text, safe="!$&'()*+,;=:@-._~")
+        text = str(step)
+        if not text.isascii() or not text.isalnum():
+            text = quote(text.replace("~", "~0").replace("/", "~1"), safe="!$&'()*+,;=:@-._~")
+        reference += "/" + text
     return reference
 
 
@@ -156,7 +169,7 @@ class Places:
         """Return the place that an absolute reference names, or raise ``DescriptionError``."""
         found = self.find(reference)
         if found is None:
-            raise _dangling(reference, "nothing stands at this reference")
+            raise refused("nothing stands at this reference", reference)
         return found
 
     def target(self, place: Place) -> Place | None:
@@ -201,32 +214,58 @@ class Places:
         formats: set[str] = set()
         edges: dict[str, set[str]] = {}
         opaque = False
-        waiting = [self.at(reference)]
+        waiting = [self.at(reference).reference]
         while waiting:
             start = waiting.pop()
-            if start.reference in edges:
+            if start in edges:
                 continue
-            targets = edges[start.reference] = set()
-            for here in start.written():
-                if isinstance(name := here.keyword("format"), str):
-                    formats.add(name)
-                if _is_opaque(here):
-                    opaque = True
-                    continue
-                if here.keyword("$ref") is None:
-                    continue
-                target = self._followed(here)
-                opaque = opaque or target is None
-                if target is not None:
-                    targets.add(target.reference)
-                    waiting.append(target)
+            here = self._own_reach(start)
+            formats |= here.formats
+            opaque = opaque or here.opaque
+            edges[start] = set(here.targets)
+            waiting.extend(here.targets)
         return Reach(frozenset(formats), _has_cycle(edges), opaque, tuple(edges))
+
+    def _own_reach(self, reference: str) -> _Own:
+        """Look through one schema, its references not followed; asked for again by all that lead to it."""
+        key = ("reach", reference)
+        if key in self.kept:
+            known: _Own = self.kept[key]
+            return known
+        formats: set[str] = set()
+        targets: dict[str, None] = {}
+        opaque = False
+        for here in self.at(reference).written():
+            if isinstance(name := here.keyword("format"), str):
+                formats.add(name)
+            if _is_opaque(here):
+                opaque = True
+                continue
+            if here.keyword("$ref") is None:
+                continue
+            target = self._followed(here)
+            opaque = opaque or target is None
+            if target is not None:
+                targets[target.reference] = None
+        own = self.kept[key] = _Own(frozenset(formats), opaque, tuple(targets))
+        return own
+
+    def meant(self, reference: str) -> str:
+        """Return the reference of the schema that is meant: that of its target where a schema is only a ``$ref``."""
+        place, seen = self.at(reference), set()
+        while place.reference not in seen and isinstance(place.schema, dict) and place.schema.keys() <= _ONLY_NAMED:
+            seen.add(place.reference)
+            target = self.target(place)
+            if target is None:
+                break
+            place = target
+        return place.reference
 
     def _followed(self, place: Place) -> Place | None:
         target = self.target(place)
         if target is None and not self._any_ids():
             message = f'the reference "{place.keyword("$ref")}" leads nowhere'
-            raise _dangling(below(place.reference, "$ref"), message)
+            raise refused(message, below(place.reference, "$ref"))
         return target
 
     def _any_ids(self) -> bool:
@@ -274,9 +313,12 @@ def _absolute(base: str, reference: str) -> str:
     return uri + reference if reference.startswith("#") else urljoin(uri, reference)
 
 
-def _dangling(reference: str, message: str) -> DescriptionError:
+def refused(message: str, reference: str) -> DescriptionError:
+    """Return the error that names a place for people: the file as it is called in the description's folder."""
     uri, _, pointer = reference.partition("#")
-    return DescriptionError(message, source=uri, pointer=f"#{pointer}")
+    return DescriptionError(
+        message, source=unquote(uri.removeprefix("file:///")), pointer=f"#{pointer}" if pointer else ""
+    )
 
 
 def _has_cycle(edges: Mapping[str, set[str]]) -> bool:

@@ -93,23 +93,31 @@ class Objects:
         found: dict[tuple[str, str], Parameter] = {}
         for number, item in enumerate(value):
             parameter = self._parameter(item, place / number)
+            if parameter is None:
+                self._notes.add(
+                    "a parameter with an empty name, which nothing can send: removed", (place / number).reference
+                )
+                continue
             if parameter.location == "header" and parameter.name.lower() in _IGNORED:
                 continue
             if found.setdefault(identity(parameter), parameter) is not parameter:
                 self._notes.add("a parameter that is described twice: the first counts", (place / number).reference)
         return tuple(found.values())
 
-    def _parameter(self, value: Any, place: Place) -> Parameter:
+    def _parameter(self, value: Any, place: Place) -> Parameter | None:
+        """Read one parameter; None for the empty row that editors of descriptions leave behind."""
         place, value = self._tree.follow(place, value)
         known = self._parameters.get(place)
         if known is not None:
             return known
         fields = self.map(value, place)
         name, location = fields.get("name"), fields.get("in")
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str):
             raise self._tree.error("a parameter needs a name", place)
         if not isinstance(location, str) or location not in _STYLES:
             raise self._tree.error("a parameter's in must be path, query, header, cookie or querystring", place / "in")
+        if not name:
+            return None
         parameter = self._described(fields, name, cast("Location", location), place)
         if location == "path" and not parameter.required:
             self._notes.add("a path parameter is always required: read so", place.reference)

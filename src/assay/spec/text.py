@@ -102,14 +102,32 @@ def own(value: Any, source: str, depth: int = 0) -> Any:
         if not all(isinstance(name, str) for name in value):
             # As in YAML text: {200: ...} means {"200": ...}.
             value = {name if isinstance(name, str) else _name(name, source): child for name, child in value.items()}
-        return {name: own(child, source, depth + 1) for name, child in value.items()}
+        return {_whole(name, source): own(child, source, depth + 1) for name, child in value.items()}
     if isinstance(value, list | tuple):
         return [own(child, source, depth + 1) for child in value]
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        return _whole(value, source)
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
     raise DescriptionError(f"a value of type {type(value).__name__} is not JSON", source=source)
+
+
+def _whole(text: str, source: str) -> str:
+    """Return a text that UTF-8 can write, or refuse it."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise _half(source) from None
+    return text
+
+
+def _half(source: str) -> DescriptionError:
+    return DescriptionError(
+        r"a string holds half of a surrogate pair (\ud800 to \udfff), which is no character", source=source
+    )
 
 
 def _name(name: Any, source: str) -> str:
@@ -154,9 +172,7 @@ def _json(text: str, source: str, notes: dict[str, list[str]]) -> Any:
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise DescriptionError(
-                r"a string holds half of a surrogate pair (\ud800 to \udfff), which is no character", source=source
-            ) from None
+            raise _half(source) from None
     return value
 
 

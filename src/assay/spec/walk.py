@@ -72,6 +72,7 @@ _OBJECTS: dict[str, dict[str, tuple[str, str]]] = {
 
 ANCHOR = "an $id or $anchor inside the description: references to it are written as pointers"
 RECURSIVE = "$recursiveRef is the word of JSON Schema 2019-09: written as $ref to the schema it can only mean"
+FOREIGN = "$id is no word of OpenAPI 3.0, and an engine would take it for one: removed"
 DYNAMIC = "$dynamicRef: written as $ref to the one schema that carries its anchor"
 DRAFT = "$schema names an older draft of JSON Schema: read as 2020-12"
 NOTHING = "a schema without a value: read as any value"
@@ -215,6 +216,8 @@ class _Walk:
         schema, place = step.value, step.place
         version = self._versions.get(place.uri, "3.1")
         base, top = step.base, step.top
+        if version != "3.0" or "$ref" not in schema:
+            self._refuse_misuse(schema, place)
         if not _PLAIN.isdisjoint(schema):
             base, top = self._identity(step, version)
         for reason in dialect.convert(schema, version, lambda branch: self._is_nullable(branch, place, base)):
@@ -227,6 +230,17 @@ class _Walk:
             self._reference_to(inner, "$recursiveRef", top)
             self._note(RECURSIVE, place)
         self._subschemas(inner)
+
+    def _refuse_misuse(self, schema: dict[str, Any], place: Place) -> None:
+        found = dialect.misuse(schema)
+        if found is None:
+            return
+        steps, wanted = found
+        value = schema[steps[0]]
+        at = place / steps[0]
+        if len(steps) > 1:
+            raise self._tree.error(f"expected {wanted} as the name", at / steps[1])
+        raise self._tree.error(f"expected {wanted}, got {_shown_value(value)}", at)
 
     def _subschemas(self, step: _Step) -> None:
         for keyword, value in step.value.items():
@@ -258,7 +272,10 @@ class _Walk:
         declared = schema.pop("$schema", None)
         if declared is not None:
             self._known_dialect(declared, step.place / "$schema")
-        if isinstance(schema.get("$id"), str) and version != "3.0":
+        if version == "3.0":
+            if schema.pop("$id", None) is not None:
+                self._note(FOREIGN, step.place)
+        elif isinstance(schema.get("$id"), str):
             base = urljoin(base, schema.pop("$id"))
             self._tree.identified[base.rstrip("#")] = step.place
             self._note(ANCHOR, step.place)
@@ -373,6 +390,10 @@ def _kind(value: Any) -> str:
         case list():
             return "an array"
     return "an object"
+
+
+def _shown_value(value: Any) -> str:
+    return f"{value[:40]!r}" if isinstance(value, str) else _kind(value)
 
 
 def _article(kind: str) -> str:
