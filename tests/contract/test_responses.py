@@ -148,3 +148,18 @@ def test_a_stream_for_no_operation_is_a_usage_error(contract: assay.Contract) ->
     """There is nothing to check a stream by when its request is unknown."""
     with pytest.raises(assay.UsageError):
         contract.open_stream(assay.Request("POST", "/v1/nowhere"), 200, SSE)
+
+
+def test_a_stream_comes_when_asked_for_and_only_then(contract: assay.Contract) -> None:
+    """JSON for ``stream: true`` and a stream for a plain request are violations, an error in JSON is not."""
+    error = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": None}}
+    stream = assay.Response(200, SSE, sse(STREAM))
+    for request, response, rules in [
+        (ask(stream=True), stream, []),
+        (ask(), answer(ANSWER), []),
+        (ask(stream=False), answer(ANSWER), []),
+        (ask(stream=True), answer(error, status=400), []),
+        (ask(stream=True), answer(ANSWER), ["http/stream-missing"]),
+        (ask(), stream, ["http/stream-unasked"]),
+    ]:
+        assert [v.rule for v in contract.check_response(request, response).violations] == rules

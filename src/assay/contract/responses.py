@@ -52,6 +52,7 @@ class ResponseCheck:
         self.passed = Verdict(operation.id)
         self._silent = rules.silent_on(operation.id, "response")
         self._short = self._short_checks()
+        self._may_stream = self._asks_by_property()
         self._answers = {answer.status: answer for answer in operation.answers}
         self._bodies = {
             answer.status: BodyCheck(answer.contents, schemas, "response", answer.pointer)
@@ -73,6 +74,15 @@ class ResponseCheck:
                     found.setdefault(f"{content.media_type}; charset=utf-8", check)
         return found
 
+    def _asks_by_property(self) -> bool:
+        """Whether the ``stream`` property of a JSON request chooses between a stream and one JSON body."""
+        body = self.operation.body
+        kinds = {content.media_type for answer in self.operation.answers for content in answer.contents}
+        if body is None or EVENT_STREAM not in kinds or not any(map(is_json, kinds)):
+            return False
+        schemas = [c.schema for c in body.contents if is_json(c.media_type) and c.schema is not None]
+        return any("stream" in self._schemas.shape(schema).properties for schema in schemas)
+
     def accepts(self, request: Request, response: Response) -> bool:
         """The short way: True when the response is surely right, False when the whole check must look."""
         headers = response.headers
@@ -86,7 +96,7 @@ class ResponseCheck:
                 asked = orjson.loads(request.body) if request.body else None
         except orjson.JSONDecodeError:
             return False
-        if not ok(value):
+        if not ok(value) or (self._may_stream and type(asked) is dict and asked.get("stream")):
             return False
         if self._silent(asked, value):
             return True
@@ -128,14 +138,34 @@ class ResponseCheck:
         if not response.body and content_type is None:
             expected = f"a body ({' or '.join(body.media_types[:6])})"
             return (Violation("http/body-missing", "body", (), expected, "no body", answer.pointer),)
-        if _is_event_stream(body.select(content_type), content_type):
+        streamed = _is_event_stream(body.select(content_type), content_type)
+        if str(response.status).startswith("2") and (streamed or is_json(_kind(content_type))):
+            odd = self._check_choice(answer, exchange, streamed=streamed)
+            if odd:
+                return odd
+        if streamed:
             return self._check_stream(exchange, response)
         judged = body.judge(response.headers, response.body)
-        if judged.violations or judged.content is None:
+        # A rule ties a response to what was asked; of a request that could not be read nobody knows what that was.
+        unknown = exchange.request is None and self.operation.body is not None
+        if judged.violations or judged.content is None or unknown:
             return judged.violations
         return self._rules.check_response(
             replace(exchange, response=judged.value, status=response.status, response_headers=response.headers)
         )
+
+    def _check_choice(self, answer: Answer, exchange: Exchange, *, streamed: bool) -> tuple[Violation, ...]:
+        """A stream comes when ``stream`` asks for one, and only then."""
+        if not self._may_stream or not isinstance(exchange.request, dict):
+            return ()
+        wanted = exchange.request.get("stream") is True
+        if wanted == streamed:
+            return ()
+        names = (EVENT_STREAM, "one JSON body")
+        expected, got = names if wanted else names[::-1]
+        expected += ", as stream is true" if wanted else ", as no stream was asked for"
+        rule = "http/stream-missing" if wanted else "http/stream-unasked"
+        return (Violation(rule, "header", ("content-type",), expected, got, answer.pointer),)
 
     def _check_stream(self, exchange: Exchange, response: Response) -> tuple[Violation, ...]:
         stream = self.open(exchange, response.status, response.headers, limit=max(LIMIT, len(response.body)))
@@ -171,5 +201,8 @@ class ResponseCheck:
 
 
 def _is_event_stream(content: Content | Violation, content_type: str | None) -> bool:
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    return not isinstance(content, Violation) and kind == EVENT_STREAM
+    return not isinstance(content, Violation) and _kind(content_type) == EVENT_STREAM
+
+
+def _kind(content_type: str | None) -> str:
+    return (content_type or "").partition(";")[0].strip().lower()
