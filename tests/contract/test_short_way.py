@@ -10,23 +10,12 @@ import json
 from typing import Any
 
 import pytest
+from chat_exchange import ANSWER, ASK, JSON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import assay
 
-JSON = {"content-type": "application/json"}
-ASK: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
-ANSWER: dict[str, Any] = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1767225600,
-    "model": "gpt-4o",
-    "choices": [
-        {"index": 0, "message": {"role": "assistant", "content": "Hello.", "refusal": None}, "finish_reason": "stop"}
-    ],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
-}
 VALUES = st.sampled_from([None, True, 0, 1, 2, -1, 5000, "", "stop", "auto", "length", [], {}, [1], {"type": "text"}])
 ASKED = st.dictionaries(
     st.sampled_from(["n", "stop", "logprobs", "max_tokens", "tool_choice", "tools", "stream_options", "temperature"]),
