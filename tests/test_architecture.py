@@ -14,7 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SOURCE = Path(__file__).parents[1] / "src" / "assay"
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src" / "assay"
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 # Lower number, lower floor. A module may import only from rooms strictly below its own, or from its own room.
@@ -202,3 +203,9 @@ def test_no_folder_is_named_for_a_kind_of_code() -> None:
     """Folders are nouns of the domain."""
     banned = {"utils", "util", "helpers", "common", "factories", "types", "misc"}
     assert not [path for path in MODULES if banned & {*path.relative_to(SOURCE).with_suffix("").parts}]
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Test folders are no packages, so two files of one name would shadow each other."""
+    names = [path.name for path in TESTS.rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import wave
 import zlib
 from collections import Counter
 
@@ -12,12 +14,12 @@ from hypothesis import Phase, given, settings
 from assay.contract import load
 from assay.generate.cases import cases
 from assay.generate.dials import DIALS, Dials
-from assay.generate.media_values import png
+from assay.generate.media_values import png, wav
 
 CONTRACT = load("openai")
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
-# Any path segment is a model's name, and the list of models takes nothing: there is nothing to break.
-UNBREAKABLE = {"listModels", "retrieveModel", "deleteModel"}
+# Any path segment is a name of a model or a file, and the list of models takes nothing: there is nothing to break.
+UNBREAKABLE = {"listModels", "retrieveModel", "deleteModel", "retrieveFile", "deleteFile", "downloadFile"}
 
 
 def drawn(name: str, count: int, dials: Dials = DIALS, *, valid: bool = True) -> list:
@@ -91,3 +93,27 @@ def test_images_are_square_pngs() -> None:
         assert data[:8] == b"\x89PNG\r\n\x1a\n"
         assert (data[16:20], data[20:24], data[25]) == (b"\0\0\0\x08", b"\0\0\0\x08", colour)
         assert int.from_bytes(data[29:33], "big") == zlib.crc32(data[12:29])
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.500125, 1])
+def test_recordings_are_wav_files(seconds) -> None:
+    """The recording is read by Python's own library, with the promised length."""
+    with wave.open(io.BytesIO(wav(seconds))) as tone:
+        assert (tone.getframerate(), tone.getnframes()) == (8000, round(8000 * seconds))
+
+
+def test_forms_carry_files_that_fit() -> None:
+    """A transcription is sent a recording, an image edit images, one or several, and never text in their place."""
+    parts = Counter()
+    for name in ("createTranscription", "createTranslation", "createImageEdit", "createImageVariation", "createFile"):
+        for case in drawn(name, 30):
+            body = case.request.body
+            parts[name, "wav"] += b"RIFF" in body
+            parts[name, "png"] += b"\x89PNG" in body
+            parts[name, "several"] += body.count(b'name="image[]"; filename=') > 1
+            assert b"; filename=" in body or case.request.headers.get("content-type") == "application/json"
+    assert parts["createTranscription", "wav"] == parts["createTranslation", "wav"] == 30
+    assert parts["createImageVariation", "png"] == 30
+    assert parts["createImageEdit", "png"] >= 10
+    assert parts["createImageEdit", "several"] >= 2
+    assert not parts["createFile", "wav"]

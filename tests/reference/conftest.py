@@ -25,10 +25,13 @@ class Recorder:
     def __init__(self, inner) -> None:
         self.inner = inner
         self.exchanges = []
+        self.kinds = []
+        self.kind = ""  # what the exchanges that begin now are called
 
     async def __call__(self, scope, receive, send) -> None:
         """Pass everything on, and keep a copy."""
         sent, got, status, fields = b"", b"", 0, []
+        kind = self.kind
 
         async def reading():
             nonlocal sent
@@ -43,8 +46,17 @@ class Recorder:
             await send(message)
 
         await self.inner(scope, reading, writing)
-        request = Request(scope["method"], scope["path"], text(scope["headers"]), sent)
+        query = scope["query_string"].decode("latin-1")
+        target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+        request = Request(scope["method"], target, text(scope["headers"]), sent)
+        self.kinds.append(kind)
         self.exchanges.append((request, Response(status, text(fields), got)))
+
+
+@pytest.fixture(scope="session")
+def recording():
+    """Return the class of the recorder, for tests that serve an application of their own."""
+    return Recorder
 
 
 def text(fields) -> Headers:

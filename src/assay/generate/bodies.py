@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.generate.compiler import Compiler, declared
 from assay.generate.domain import Draft
-from assay.generate.media_values import png
+from assay.generate.media_values import png, wav
 from assay.wire.forms import read_form, write_form
 from assay.wire.json_text import parse_json, write_json
 from assay.wire.media import is_json
@@ -104,7 +104,8 @@ class BodyMaker:
                 fields[name] = item
                 continue
             many = item if isinstance(item, list) else [item]
-            files += [_file(name if item is not many else f"{bare}[]", number) for number, _ in enumerate(many)]
+            part = name if item is not many else f"{bare}[]"
+            files += [_file(part, number, audio=self.domain.audio) for number, _ in enumerate(many)]
         content_type = f"{_MULTIPART}; boundary={_BOUNDARY}"
         return Written(value, write_multipart(fields, files, _BOUNDARY), content_type, features)
 
@@ -127,13 +128,20 @@ class BodyMaker:
 
 
 def _files(schemas: Schemas, reference: str) -> frozenset[str]:
-    """The properties of a multipart schema that are files: binary strings, or arrays of them."""
+    """The properties of a multipart schema that are files: binary strings, or arrays of them, or a choice of both."""
+    places = schemas.places
     found = set()
-    for place in schemas.places.same_value(schemas.places.at(reference)):
+    for place in places.same_value(places.at(reference)):
         for name, part in place.named().items():
-            for inner in schemas.places.same_value(part):
-                items = inner.keyword("items")
-                if _binary(inner.schema) or _binary(items):
+            waiting, seen = [part], set()
+            while waiting:
+                inner = waiting.pop()
+                if inner.reference in seen:
+                    continue
+                seen.add(inner.reference)
+                waiting.extend(places.same_value(inner))
+                waiting.extend((*inner.branches("oneOf"), *inner.branches("anyOf")))
+                if _binary(inner.schema) or _binary(inner.keyword("items")):
                     found.add(name)
     return frozenset(found)
 
@@ -144,7 +152,9 @@ def _binary(schema: Any) -> bool:
     return schema.get("format") == "binary" or "contentMediaType" in schema
 
 
-def _file(name: str, number: int) -> FilePart:
+def _file(name: str, number: int, *, audio: bool) -> FilePart:
+    if audio:
+        return FilePart(name, f"{number}.wav", "audio/wav", wav())
     if "image" in name or "mask" in name:
         return FilePart(name, f"{number}.png", "image/png", png(transparent="mask" in name))
     return FilePart(name, f"{number}.jsonl", "application/octet-stream", b'{"text": "hello"}\n')

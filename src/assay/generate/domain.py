@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.generate.conversation import answer_format, conversation, tool_set
+from assay.generate.media_values import data_url, png
 from assay.generate.text import PHRASES
 
 if TYPE_CHECKING:
@@ -51,11 +52,15 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """``owned`` properties are made by ``finish``; those in ``rare`` come from the schema, but seldom."""
+    """``owned`` properties are made by ``finish``; those in ``rare`` come from the schema, but seldom.
+
+    ``audio`` says that the files of a form are recordings.
+    """
 
     owned: tuple[str, ...]
     finish: Callable[[Draft], None]
     rare: tuple[str, ...] = ()
+    audio: bool = False
 
     @property
     def withheld(self) -> Mapping[str, None]:
@@ -144,6 +149,12 @@ def _image(draft: Draft) -> None:
         draft.put("n", 1 + draft.source.below(2))
 
 
+def _image_edit(draft: Draft) -> None:
+    _image(draft)
+    # By reference, where the body is JSON; the files of a form are made with the form.
+    draft.put("images", [{"image_url": data_url(png())}])
+
+
 def _response(draft: Draft) -> None:
     _model_and_limits(draft)
     draft.put("input", draft.source.pick((*PHRASES[:8], [{"role": "user", "content": "hello"}])))
@@ -166,6 +177,13 @@ DOMAINS: dict[str, Domain] = {
     "createCompletion": Domain(("prompt", "best_of", "logit_bias", *_TEXT), _completion),
     "createEmbedding": Domain(("input", "encoding_format", *_GENERIC.owned), _embedding, rare=("dimensions",)),
     "createImage": Domain(("prompt", "n", *_GENERIC.owned), _image, rare=("stream", "partial_images")),
+    "createImageEdit": Domain(
+        ("prompt", "n", "images", *_GENERIC.owned),
+        _image_edit,
+        rare=("mask", "stream", "partial_images", "output_format", "response_format"),
+    ),
+    "createTranscription": Domain(_GENERIC.owned, _model_and_limits, audio=True),
+    "createTranslation": Domain(_GENERIC.owned, _model_and_limits, audio=True),
     "createResponse": Domain(
         ("input", "stream", "stream_options", "previous_response_id", "conversation", *_GENERIC.owned),
         _response,

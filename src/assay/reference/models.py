@@ -17,11 +17,15 @@ _CREATED = 1_735_689_600  # 2025-01-01
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: ``kind`` is what it can be used for, ``size`` the length of an embedding model's vectors."""
+    """One model: ``kind`` is what it can be used for, ``size`` the length of an embedding model's vectors.
+
+    ``also`` is a second use.
+    """
 
     id: str
     kind: str
     size: int = 0
+    also: str = ""
 
     def shown(self) -> dict[str, Any]:
         """Return the model as the API shows it."""
@@ -36,6 +40,7 @@ MODELS = {
         Model("assay-embedding", "embedding", 1536),
         Model("assay-image", "image"),
         Model("assay-moderation", "moderation"),
+        Model("assay-audio", "speech", also="transcription"),
         Model("gpt-4o", "chat"),
         Model("gpt-4o-mini", "chat"),
         Model("gpt-4.1", "chat"),
@@ -50,8 +55,15 @@ MODELS = {
         Model("text-embedding-3-large", "embedding", 3072),
         Model("text-embedding-ada-002", "embedding", 1536),
         Model("gpt-image-1", "image"),
+        Model("gpt-image-1.5", "image"),
         Model("dall-e-2", "image"),
         Model("dall-e-3", "image"),
+        Model("gpt-4o-mini-tts", "speech"),
+        Model("tts-1", "speech"),
+        Model("whisper-1", "transcription"),
+        Model("gpt-transcribe", "transcription"),
+        Model("gpt-4o-transcribe", "transcription"),
+        Model("gpt-4o-transcribe-diarize", "transcription"),
         Model("omni-moderation-latest", "moderation"),
         Model("text-moderation-latest", "moderation"),
     )
@@ -63,7 +75,7 @@ def find(name: str, kind: str) -> Model:
     model = MODELS.get(name)
     if model is None:
         raise Refusal(404, "The model in 'model' does not exist here.", param="model", code="model_not_found")
-    if model.kind != kind:
+    if kind not in (model.kind, model.also):
         text = f"The model in 'model' serves {model.kind}, not {kind}."
         raise Refusal(404, text, param="model", code="model_not_found")
     return model

@@ -1,4 +1,4 @@
-"""What a resource answers: a whole reply, a stream of events, or a refusal.
+"""What a resource answers: a whole reply, bare bytes, a stream of events, or a refusal.
 
 The rule of this module: these are values without HTTP in them beyond the status; the server alone turns them
 into bytes, so that every refusal has the same envelope and every stream the same frame.
@@ -6,27 +6,35 @@ into bytes, so that every refusal has the same envelope and every stream the sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from assay.reference.store import Store
 
-__all__ = ["Call", "Refusal", "Reply", "Stream"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from assay.wire.multipart import FilePart
+
+__all__ = ["Call", "Raw", "Refusal", "Reply", "Stream"]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One accepted request as a resource sees it.
 
-    ``value`` is the parsed body (None without one), ``names`` the values of the path's fields, ``serial`` a
-    number that no other request of this server has, ``now`` the time in seconds.
+    ``value`` is the parsed body (None without one) and ``files`` the files of a form, ``names`` the values of the
+    path's fields, ``query`` those of the query, ``serial`` a number that no other request of this server has,
+    ``now`` the time in seconds, ``store`` what the server keeps.
     """
 
     value: Any
     names: dict[str, str]
     serial: int
     now: int
+    files: tuple[FilePart, ...] = ()
+    query: Mapping[str, str] = field(default_factory=dict)
+    store: Store = field(default_factory=Store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,14 @@ class Reply:
 
     value: Any
     status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A whole answer that is not JSON."""
+
+    data: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)

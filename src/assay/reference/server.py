@@ -14,20 +14,34 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 
 from assay.messages import Request
+from assay.reference.bodies import Body, read
 from assay.reference.chat import create_chat_completion
 from assay.reference.completions import create_completion
 from assay.reference.embeddings import create_embedding
-from assay.reference.images import create_image
+from assay.reference.files import (
+    FILE_FORM,
+    create_file,
+    delete_file,
+    download_file,
+    list_files,
+    retrieve_file,
+)
+from assay.reference.images import IMAGE_FORM, create_image, create_image_edit, create_image_variation
 from assay.reference.models import delete_model, list_models, retrieve_model
 from assay.reference.moderations import create_moderation
-from assay.reference.replies import Call, Refusal, Reply, Stream
+from assay.reference.replies import Call, Raw, Refusal, Reply, Stream
+from assay.reference.speech import create_speech
+from assay.reference.store import Store
 from assay.reference.text import Source
+from assay.reference.transcripts import AUDIO_FORM, create_transcription, create_translation
 
 if TYPE_CHECKING:
+    from assay.model import Shape
     from assay.violation import Verdict
 
 __all__ = ["Application", "Judge", "application"]
@@ -48,15 +62,25 @@ class Judge(Protocol):
         ...
 
 
+Answer = Reply | Raw | Stream
+Handler = Callable[[Call], Answer]
+
+
 @dataclass(frozen=True, slots=True)
 class _Route:
+    """One path: its handlers by method, and what bodies its ``POST`` reads."""
+
     pattern: re.Pattern[str]
-    handlers: dict[str, Callable[[Call], Reply | Stream]]
+    handlers: dict[str, Handler]
+    json: bool
+    form: Shape | None
 
 
-def _route(template: str, **handlers: Callable[[Call], Reply | Stream]) -> _Route:
-    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>.+)", template)
-    return _Route(re.compile(f"/v1{pattern}"), {method.upper(): handler for method, handler in handlers.items()})
+def _route(template: str, *, json: bool = True, form: Shape | None = None, **handlers: Handler) -> _Route:
+    # A model's name may have slashes of its own; other names have none.
+    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template).replace("(?P<model>[^/]+)", "(?P<model>.+)")
+    methods = {method.upper(): handler for method, handler in handlers.items()}
+    return _Route(re.compile(f"/v1{pattern}"), methods, json, form)
 
 
 ROUTES = (
@@ -66,6 +90,14 @@ ROUTES = (
     _route("/completions", post=create_completion),
     _route("/embeddings", post=create_embedding),
     _route("/images/generations", post=create_image),
+    _route("/images/edits", form=IMAGE_FORM, post=create_image_edit),
+    _route("/images/variations", json=False, form=IMAGE_FORM, post=create_image_variation),
+    _route("/audio/speech", post=create_speech),
+    _route("/audio/transcriptions", json=False, form=AUDIO_FORM, post=create_transcription),
+    _route("/audio/translations", json=False, form=AUDIO_FORM, post=create_translation),
+    _route("/files", json=False, form=FILE_FORM, get=list_files, post=create_file),
+    _route("/files/{file_id}", get=retrieve_file, delete=delete_file),
+    _route("/files/{file_id}/content", get=download_file),
     _route("/moderations", post=create_moderation),
 )
 
@@ -101,6 +133,7 @@ class Application:
         self._clock = clock
         self._limit = limit
         self._serials = itertools.count(1)
+        self._store = Store()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one connection event of ASGI."""
@@ -117,20 +150,25 @@ class Application:
             return  # the client went away while it was still sending
         if isinstance(answer, Stream):
             await exchange.send_stream(answer)
+        elif isinstance(answer, Raw):
+            await exchange.send_bytes(200, answer.data, answer.media_type)
         else:
             await exchange.send_json(answer.status, answer.value)
 
-    def _answer(self, scope: Message, body: bytes, serial: int) -> Reply | Stream:
+    def _answer(self, scope: Message, body: bytes, serial: int) -> Answer:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         self._authenticate(headers)
-        handler, names = _find(scope["method"], scope["path"])
-        value = _parse(headers, body) if scope["method"] == "POST" else None
-        verdict = self._judge.check_request(_request(scope, headers, body))
+        request = _request(scope, headers, body)
+        path, _, query = request.target.partition("?")
+        route, names = _find(scope["method"], path)
+        read_body = read(headers, body, json=route.json, form=route.form) if scope["method"] == "POST" else Body()
+        verdict = self._judge.check_request(request)
         if not verdict.ok:
             broken = next(v for v in verdict.violations if v.severity == "violation")
             envelope = broken.envelope()["error"]
             raise Refusal(400, envelope["message"], param=envelope["param"], code=envelope["code"])
-        return handler(Call(value, names, serial, self._clock()))
+        call = Call(read_body.value, names, serial, self._clock(), read_body.files, dict(parse_qsl(query)), self._store)
+        return route.handlers["GET" if scope["method"] == "HEAD" else scope["method"]](call)
 
     def _authenticate(self, headers: dict[str, str]) -> None:
         if self._key is None:
@@ -143,37 +181,19 @@ class Application:
             raise Refusal(401, "The API key is not known here.", code="invalid_api_key")
 
 
-def _find(method: str, path: str) -> tuple[Callable[[Call], Reply | Stream], dict[str, str]]:
+def _find(method: str, path: str) -> tuple[_Route, dict[str, str]]:
+    """Find the route of a path as it stands on the wire; the names in it come decoded."""
     for route in ROUTES:
         match = route.pattern.fullmatch(path)
         if match is None:
             continue
-        handler = route.handlers.get("GET" if method == "HEAD" else method)
-        if handler is None:
+        if ("GET" if method == "HEAD" else method) not in route.handlers:
             allowed = [*route.handlers, *(["HEAD"] if "GET" in route.handlers else [])]
             refusal = Refusal(405, f"This path is not for {method}.", code="method_not_allowed")
             refusal.headers = (("allow", ", ".join(allowed)),)
             raise refusal
-        return handler, match.groupdict()
+        return route, {name: unquote(text) for name, text in match.groupdict().items()}
     raise Refusal(404, "There is nothing at this path.", code="unknown_url")
-
-
-def _parse(headers: dict[str, str], body: bytes) -> Any:
-    essence = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if essence != "application/json":
-        text = "The body must be JSON, with 'Content-Type: application/json'."
-        raise Refusal(415, text, code="unsupported_content_type")
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refusal(415, "The body must not be compressed.", code="unsupported_content_encoding")
-    try:
-        value = orjson.loads(body)
-        orjson.dumps(value)  # answers and digests are written by this; it ends at 254 levels
-    except orjson.JSONDecodeError as error:
-        text = f"The body is not JSON: line {error.lineno}, column {error.colno}."
-        raise Refusal(400, text, code="invalid_json") from None
-    except orjson.JSONEncodeError:
-        raise Refusal(400, "The body is nested too deeply.", code="nested_too_deeply") from None
-    return value
 
 
 def _request(scope: Message, headers: dict[str, str], body: bytes) -> Request:
@@ -210,9 +230,14 @@ class _Exchange:
         return b"".join(parts)
 
     async def send_json(self, status: int, value: Any, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Send a whole answer in JSON."""
+        await self.send_bytes(status, orjson.dumps(value), "application/json", headers)
+
+    async def send_bytes(
+        self, status: int, body: bytes, media_type: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         """Send a whole answer."""
-        body = orjson.dumps(value)
-        await self._start(status, (("content-type", "application/json"), ("content-length", str(len(body))), *headers))
+        await self._start(status, (("content-type", media_type), ("content-length", str(len(body))), *headers))
         await self._send({"type": "http.response.body", "body": b"" if self._head else body})
 
     async def send_stream(self, stream: Stream) -> None:
