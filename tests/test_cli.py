@@ -13,7 +13,7 @@ from assay.adapters.serve import serve
 from assay.cli import main
 from assay.reference.server import application
 
-SECRET = "sk-otter-4711-marked"
+SECRET = "sk-otter-4711-marked-secret"
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,10 @@ def test_findings_give_exit_code_1_and_every_report(tmp_path):
     assert suite.attrib["failures"] == "1"
     assert "1 finding in" in done.stdout
     curl = value["findings"][0]["curl"]
-    assert curl in done.stdout
+    assert curl in done.stdout.splitlines()
+    assert "stated at chat.yaml#/paths/~1chat~1completions/post" in done.stdout.replace("\n   ", "\n")
+    assert value["findings"][0]["pointer"] == "chat.yaml#/paths/~1chat~1completions/post"
+    assert "file:" not in done.stdout
     assert '-H "authorization: Bearer $OPENAI_API_KEY"' in curl
     assert '-H "X-Extra: $X_EXTRA"' in curl
     for text in (done.output, (tmp_path / "out.json").read_text(), (tmp_path / "out.xml").read_text()):
@@ -79,6 +82,51 @@ def test_bodies_are_shown_when_asked_for():
         done = assay("run", url, "--max-requests", 10, "--operation", "createChatCompletion", "--show-bodies")
     assert done.exit_code == 1
     assert "secret body of the answer" in done.stdout
+
+
+async def careless(scope, receive, send):
+    """Answer the list of models rightly and every other request with the same moderation."""
+    body = b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "us"}]}'
+    while (await receive()).get("more_body"):
+        pass
+    if scope["path"] != "/root/models":
+        body = b'{"id": "m", "model": "m", "results": []}'
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def test_a_careless_server_is_told_its_kinds_in_every_report(tmp_path):
+    """Several kinds of invalid request are one finding: a count and a list; the URL's path is the API's root."""
+    with serve(careless) as url:
+        options = ("--max-requests", 60, "--operation", "createModeration", "--json", "out.json", "--junit", "out.xml")
+        done = assay("run", f"{url}/root", *options)
+    assert done.exit_code == 1, done.output
+    findings = json.loads((tmp_path / "out.json").read_bytes())["findings"]
+    (finding,) = [f for f in findings if f["rule"] == "http/invalid-accepted"]
+    assert finding["kinds"] >= len(finding["parts"]) >= 2
+    assert f"of {finding['kinds']} kinds of invalid request" in finding["message"]
+    junit = ET.fromstring((tmp_path / "out.xml").read_text(encoding="utf-8"))  # noqa: S314  ours
+    told = "".join(junit.itertext())
+    for part in finding["parts"]:
+        line = f"- {part['place']}: {part['got']} where {part['expected']} is wanted"
+        assert line in done.stdout
+        assert line in told
+        assert "/root/moderations" in part["curl"]
+
+
+def test_a_plan_sends_nothing():
+    """``--plan`` lists operations, phases and scenarios within the budget, and contacts nobody."""
+    done = assay("run", "http://127.0.0.1:9/v1", "--plan", "--max-requests", 100)
+    assert done.exit_code == 0, done.output
+    assert "createChatCompletion: minimal, stream, " in done.stdout
+    assert "deleteModel: not tested" in done.stdout
+    assert "100 of 100 requests" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("createChatCompletion ")]
+    assert int(rows[0][1]) >= 20
+    assert sum(int(cell) for cell in rows[0][1:5]) == int(rows[0][5])
+    small = assay("run", "--plan", "--max-requests", 5, "--operation", "createEmbedding")
+    assert "5 of 5 requests" in small.stdout
 
 
 def test_json_on_stdout_is_alone_there():

@@ -23,7 +23,8 @@ from assay.adapters.send import Sender
 from assay.adapters.serve import serve
 from assay.commands.check import check
 from assay.conformance.documents import Document
-from assay.conformance.report import Live, show
+from assay.conformance.outline import outline
+from assay.conformance.report import Live, show, show_plan
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run as test
 from assay.contract import load
@@ -115,12 +116,23 @@ _layer = click.option(
 @click.option("--seed", default=0, show_default=True, type=int, help="The same seed draws the same cases.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON; - is the standard output.")
 @click.option("--junit", "junit_file", metavar="FILE", help="Write the result as JUnit XML.")
+@click.option("--plan", "planned", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--show-bodies", is_flag=True, help="Show the bodies of responses in reports.")
 def run(url: str | None, **given: Any) -> int:
-    """Test the server at URL (http://host:port, with or without /v1); without URL, the embedded reference server."""
+    """Test the server at URL; without URL, the embedded reference server.
+
+    A URL without a path (http://host:8000) stands for the base path of the description, /v1 for the OpenAI API. A URL
+    with a path is the root of the API as it is: http://host/v1, http://host/v1beta/openai.
+    """
     for file in (given["json_file"], given["junit_file"]):
         _writable(file)
     contract = load(given["description"], overlays=given["overlays"], layer=given["layer"])
+    if given["planned"]:
+        options = _options(given)
+        _, addressed = _target(url or "http://127.0.0.1", contract, given)
+        shares = outline(contract, options, keyed=addressed.anonymous is not None)
+        show_plan(Console(highlight=False), shares, options.requests)
+        return CLEAN
     with ExitStack() as stack:
         target = _target(url or stack.enter_context(serve(application())), contract, given)
         return _tested(contract, target, given)
@@ -130,13 +142,7 @@ def _tested(contract: Contract, addressed: tuple[str, Target], given: dict[str, 
     """Run, report, and say how it went."""
     base_url, target = addressed
     console = Console(stderr=given["json_file"] == "-", highlight=False)
-    options = Options(
-        model=given["model"],
-        operations=given["operations"],
-        requests=given["max_requests"],
-        seconds=given["max_time"],
-        seed=given["seed"],
-    )
+    options = _options(given)
     result = Result(options)
     interrupted = False
     try:
@@ -153,6 +159,16 @@ def _tested(contract: Contract, addressed: tuple[str, Target], given: dict[str, 
     return FINDINGS if result.failed else CLEAN
 
 
+def _options(given: dict[str, Any]) -> Options:
+    return Options(
+        model=given["model"],
+        operations=given["operations"],
+        requests=given["max_requests"],
+        seconds=given["max_time"],
+        seed=given["seed"],
+    )
+
+
 def _target(url: str, contract: Contract, given: dict[str, Any]) -> tuple[str, Target]:
     """The target at a URL, with and without the user's key, and its address for people."""
     headers = [_field(text) for text in given["headers"]]
@@ -167,7 +183,7 @@ def _target(url: str, contract: Contract, given: dict[str, Any]) -> tuple[str, T
     if enforced:
         rest = [(name, value) for name, value in headers if name.lower() != "authorization"]
         anonymous = Sender(url, headers=rest, timeout=given["timeout"], bases=bases)
-    return url, Target(send, send.url, anonymous, send.field_names)
+    return url, Target(send, send.url, anonymous, send.field_names, send.afresh)
 
 
 def _key(variable: str | None) -> tuple[str, bool]:

@@ -116,11 +116,13 @@ def test_connections_are_kept_alive():
         ("http://h:1/v1", "/v10/models", "http://h:1/v1/v10/models"),
         ("http://h:1/v1", "/models", "http://h:1/v1/models"),
         ("http://h:1/v1", "https://api.openai.com/v1/models", "http://h:1/v1/models"),
-        ("https://h/x", "/v1/models", "https://h/x/v1/models"),
+        ("https://h/x", "/v1/models", "https://h/x/models"),
+        ("https://h/v1beta/openai", "/v1/models?a=1", "https://h/v1beta/openai/models?a=1"),
+        ("https://h/x/v1", "/v1", "https://h/x/v1"),
     ],
 )
-def test_a_base_path_is_not_written_twice(base, target, url):
-    """A base URL may end with the operations' base path or not."""
+def test_a_path_in_the_base_url_is_the_root_of_the_api(base, target, url):
+    """The path of a base URL takes the place of the operations' own base path."""
     assert Sender(base).url(target) == url
 
 
@@ -320,7 +322,7 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch):
         monkeypatch.setenv("http_proxy", base)
         monkeypatch.setenv("no_proxy", "")
         assert Sender("http://example.invalid/api")(Request("GET", "/v1/a%2fb")).status == 200
-    assert seen == [b"GET http://example.invalid/api/v1/a%2fb HTTP/1.1"]
+    assert seen == [b"GET http://example.invalid/api/a%2fb HTTP/1.1"]
 
 
 @pytest.mark.parametrize(

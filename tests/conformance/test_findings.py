@@ -55,6 +55,31 @@ def test_error_envelopes_are_one_finding_over_all_operations():
     ]
 
 
+def test_nulls_of_one_response_are_one_finding():
+    """Null in several places of one operation is one cause that lists them; in one place it is told as it is."""
+    found = Findings()
+    null = [Violation("schema/type", "body", (name,), "a string", "null", f"#/{name}") for name in ("a", "b")]
+    found.add(exchange(), null[0])
+    assert [f.violation for f in found] == null[:1]
+    found.add(exchange(), null[1])
+    found.add(exchange(), broken("schema/type", "c"))
+    found.add(exchange(OTHER), null[0])
+    assert [(f.operations[0], f.kinds, len(f.parts)) for f in found] == [
+        ("chat", 2, 2),
+        ("chat", 1, 0),
+        ("other", 1, 0),
+    ]
+    assert len(found) == 3
+
+
+def test_undeclared_properties_are_one_kind():
+    """The names that we make up for what is not declared make no further kinds."""
+    found = Findings()
+    for name in ("otter", "otter_0"):
+        violation = broken("http/invalid-accepted", name, pointer="#/A/additionalProperties")
+        assert bool(found.add(exchange(), violation)) == (name == "otter")
+
+
 def test_refusals_differ_by_what_they_say():
     """Two sentences are two findings; numbers and quoted names do not make a third."""
     found = Findings()

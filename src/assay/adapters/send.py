@@ -52,7 +52,7 @@ class Sender:
     ``headers``   fields for every request that does not bring its own of that name (``Authorization``).
     ``timeout``   seconds for a whole exchange; ``idle`` seconds between two bytes (default: ``timeout``).
     ``limit``     bytes of a response's body that are read and kept.
-    ``bases``     base paths of the operations (``/v1``): one that ``base_url`` ends with is not written twice.
+    ``bases``     base paths of the operations (``/v1``); a path in ``base_url`` takes their place.
     """
 
     def __init__(
@@ -87,6 +87,11 @@ class Sender:
         elapsed = time.monotonic() - began
         return Response(answer.status, list(answer.headers.items()), body, elapsed=elapsed, broken=broken)
 
+    def afresh(self, request: Request, /) -> Response:
+        """Send one request on a new connection; the idle ones are closed."""
+        self._pools.clear()
+        return self(request)
+
     def url(self, target: str) -> str:
         """Return the absolute URL that a request's target is sent to."""
         return self._origin + self._exact(target)
@@ -105,7 +110,7 @@ class Sender:
             target = "/" + target.split("/", 3)[3] if target.count("/") > 2 else "/"  # noqa: PLR2004  scheme://host/rest
         for base in self._bases:
             inside = target == base or target.startswith((f"{base}/", f"{base}?"))
-            if base and inside and self._path.endswith(base):
+            if self._path and base and inside:
                 return self._path + target[len(base) :]
         return self._path + target
 

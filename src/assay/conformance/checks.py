@@ -37,6 +37,7 @@ _HONEST = re.compile(
     re.IGNORECASE,
 )
 _NO_ROUTE = {"detail": "Not Found"}
+_OURS = "more than"  # how a sender tells that it stopped reading, and not the target sending
 _READ = 2000  # characters of a refusal that are read
 
 
@@ -45,7 +46,7 @@ class Exchange:
     """A request with its response, None when none came.
 
     ``flaw`` is what the contract has against the request, None for a valid one; ``scenario`` is the name of the
-    feature scenario that it plays, or empty.
+    feature scenario that it plays, or empty; ``then`` the next request on the connection, where only that shows it.
     """
 
     operation: Operation
@@ -53,6 +54,7 @@ class Exchange:
     response: Response | None = None
     scenario: str = ""
     flaw: Violation | None = None
+    then: Request | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,14 @@ class Outcome:
 def judge(contract: Contract, exchange: Exchange) -> Outcome:
     """Ask every check of one exchange with a response, those that explain others first."""
     response = _there(exchange)
+    if response.broken.startswith(_OURS):
+        return Outcome((_long(contract, exchange, response),))
     if response.broken:
-        return Outcome((_broken(exchange.operation, response),))
+        return Outcome((_broken(contract, exchange.operation, response),))
     if response.status == NOT_IMPLEMENTED:
         return Outcome(unsupported="501: not implemented")
     if response.status >= SERVER_ERROR:
-        return Outcome((_server_error(exchange, response),))
+        return Outcome((_server_error(contract, exchange, response),))
     if response.status < BAD_REQUEST:
         if exchange.flaw is not None:
             return Outcome((_accepted(response, exchange.flaw),))
@@ -82,7 +86,7 @@ def judge(contract: Contract, exchange: Exchange) -> Outcome:
     reason = _honest(response)
     if reason:
         return Outcome(envelope, reason)
-    return Outcome((*envelope, _refused(exchange, response)))
+    return Outcome((*envelope, _refused(contract, exchange, response)))
 
 
 def absent(exchange: Exchange) -> str:
@@ -100,19 +104,21 @@ def absent(exchange: Exchange) -> str:
     return f"answered with {status}"
 
 
-def authentication(exchange: Exchange) -> Violation | None:
+def authentication(contract: Contract, exchange: Exchange) -> Violation | None:
     """A request without the key must be refused, with 401 or another 4xx."""
     status = _there(exchange).status
     if BAD_REQUEST <= status < SERVER_ERROR:
         return None
     wanted = "status 401 for a request without a key"
-    return Violation("http/authentication", "status", (), wanted, f"status {status}", exchange.operation.pointer)
+    return Violation(
+        "http/authentication", "status", (), wanted, f"status {status}", _stated(contract, exchange.operation)
+    )
 
 
-def no_answer(operation: Operation, reason: str, *, late: bool) -> Violation:
+def no_answer(contract: Contract, operation: Operation, reason: str, *, late: bool) -> Violation:
     """The target lives, yet gave no response to this request; only late is a hazard, for models may be slow."""
     severity: Severity = "hazard" if late else "violation"
-    return Violation("http/no-response", "response", (), "a response", reason, operation.pointer, severity)
+    return Violation("http/no-response", "response", (), "a response", reason, _stated(contract, operation), severity)
 
 
 def words(response: Response) -> str:
@@ -149,24 +155,39 @@ def _honest(response: Response) -> str:
     return f"refused with {response.status}: {found.group(0).lower()}" if found else ""
 
 
+def _stated(contract: Contract, operation: Operation) -> str:
+    """Where the description has an operation, written for people."""
+    return contract.api.shown(operation.pointer)
+
+
 def _there(exchange: Exchange) -> Response:
     if exchange.response is None:
         raise ValueError("this exchange has no response to be judged")
     return exchange.response
 
 
-def _broken(operation: Operation, response: Response) -> Violation:
+def _broken(contract: Contract, operation: Operation, response: Response) -> Violation:
+    stated = _stated(contract, operation)
     if response.broken.startswith("time-out"):
-        return Violation(
-            "http/slow-response", "response", (), "a whole response", response.broken, operation.pointer, "hazard"
-        )
-    return Violation("http/broken-response", "response", (), "a whole response", response.broken, operation.pointer)
+        return Violation("http/slow-response", "response", (), "a whole response", response.broken, stated, "hazard")
+    return Violation("http/broken-response", "response", (), "a whole response", response.broken, stated)
 
 
-def _server_error(exchange: Exchange, response: Response) -> Violation:
+def _long(contract: Contract, exchange: Exchange, response: Response) -> Violation:
+    """A body longer than what is read: its status tells of the request, and its length is a hazard at most."""
+    if exchange.flaw is not None and response.status < BAD_REQUEST:
+        return _accepted(response, exchange.flaw)
+    stated = _stated(contract, exchange.operation)
+    wanted = "a body that a client can hold"
+    return Violation("http/long-response", "response", (), wanted, response.broken, stated, "hazard")
+
+
+def _server_error(contract: Contract, exchange: Exchange, response: Response) -> Violation:
     flaw = exchange.flaw
     wanted = f"a refusal (400) of a request that breaks {flaw.rule} at {flaw.place}" if flaw else "no server error"
-    return Violation("http/server-error", "status", (), wanted, f"status {response.status}", exchange.operation.pointer)
+    return Violation(
+        "http/server-error", "status", (), wanted, f"status {response.status}", _stated(contract, exchange.operation)
+    )
 
 
 def _accepted(response: Response, flaw: Violation) -> Violation:
@@ -174,10 +195,10 @@ def _accepted(response: Response, flaw: Violation) -> Violation:
     return Violation("http/invalid-accepted", flaw.part, flaw.path, wanted, f"status {response.status}", flaw.pointer)
 
 
-def _refused(exchange: Exchange, response: Response) -> Violation:
+def _refused(contract: Contract, exchange: Exchange, response: Response) -> Violation:
     feature = f" ({exchange.scenario})" if exchange.scenario else ""
     wanted, got = f"acceptance of a valid request{feature}", f"status {response.status}"
-    return Violation("http/valid-refused", "status", (), wanted, got, exchange.operation.pointer)
+    return Violation("http/valid-refused", "status", (), wanted, got, _stated(contract, exchange.operation))
 
 
 def _envelope(contract: Contract, request: Request, response: Response) -> tuple[Violation, ...]:

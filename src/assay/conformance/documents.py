@@ -8,6 +8,8 @@ The rule of this module: pure, from a result to text. The JSON is a stable forma
                      "unsupported": {reason: count}, "closed": reason or ""}],
      "findings": [{"rule", "severity", "operations": [id], "count", "flaky", "place", "expected", "got", "message",
                    "pointer", "column", "request": {"method", "url"}, "status": int or null, "curl",
+                   "kinds": how many kinds of invalid request, or places with null, were seen (1 elsewhere),
+                   "parts": [{"place", "expected", "got", "pointer", "curl"}], the most telling of several kinds,
                    "response": text, only when bodies are asked for}]}
 """
 
@@ -48,7 +50,25 @@ class Document:
         """The line that sends a finding's request again."""
         request = finding.exchange.request
         secret = () if finding.violation.rule == "http/authentication" else self.target.fields
-        return curl(request, self.target.url(request.target), secret=secret)
+        line = curl(request, self.target.url(request.target), secret=secret)
+        then = finding.exchange.then
+        if then is None:
+            return line
+        return f"{line} --next {curl(then, self.target.url(then.target), secret=secret).removeprefix('curl ')}"
+
+    def lines(self, finding: Finding) -> list[str]:
+        """What a finding says, for people: its message, its kinds where there are several, where it is stated."""
+        violation = finding.violation
+        lines = [violation.message]
+        for number, part in enumerate(finding.parts):
+            flaw = part.flaw
+            stated = "shown below; " if number == 0 else ""
+            lines.append(f"- {flaw.place}: {flaw.got} where {flaw.expected} is wanted ({stated}{flaw.pointer})")
+        if finding.parts and finding.kinds > len(finding.parts):
+            lines.append(f"- and {finding.kinds - len(finding.parts)} more")
+        if violation.pointer:
+            lines.append(f"stated at {violation.pointer}")
+        return lines
 
     def body(self, finding: Finding) -> str:
         """The body of a finding's response as text; empty unless bodies were asked for."""
@@ -126,10 +146,22 @@ class Document:
             "request": {"method": exchange.request.method, "url": self.target.url(exchange.request.target)},
             "status": exchange.response.status if exchange.response else None,
             "curl": self.curl(finding),
+            "kinds": finding.kinds,
+            "parts": [self._part(part) for part in finding.parts],
         }
         if self.bodies:
             value["response"] = self.body(finding)
         return value
+
+    def _part(self, part: Finding) -> dict[str, Any]:
+        flaw = part.flaw
+        return {
+            "place": flaw.place,
+            "expected": flaw.expected,
+            "got": flaw.got,
+            "pointer": flaw.pointer,
+            "curl": self.curl(part),
+        }
 
     def _cases(self, operation: Operation) -> list[str]:
         tally = self.result.tallies[operation.id]
@@ -146,7 +178,7 @@ class Document:
     def _failure(self, finding: Finding) -> str:
         violation = finding.violation
         flaky = "flaky: " if finding.flaky else ""
-        lines = [violation.message, f"stated at {violation.pointer}", self.curl(finding), self.body(finding)]
+        lines = [*self.lines(finding), self.curl(finding), self.body(finding)]
         text = escape(_NOT_XML.sub("?", "\n".join(line for line in lines if line)))
         return f"<failure type={_quoted(violation.rule)} message={_quoted(flaky + violation.message)}>{text}</failure>"
 

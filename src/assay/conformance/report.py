@@ -10,7 +10,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from rich.markup import escape
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
 
     from assay.conformance.documents import Document
     from assay.conformance.findings import Finding
+    from assay.conformance.outline import Share
     from assay.conformance.result import Result
     from assay.model import Operation
 
-__all__ = ["Live", "show"]
+__all__ = ["Live", "show", "show_plan"]
 
 _ROWS = 12  # operations without findings that get a row each
 _NAMES = 4  # operations named in one line
@@ -88,10 +88,31 @@ def show(console: Console, document: Document) -> None:
     if any(tally.sent for tally in result.tallies.values()):
         console.print(_table(result))
     for line in _notes(result):
-        console.print(Text(line, style="dim"))
+        console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
     for number, finding in enumerate(result.findings, 1):
         _finding(console, document, number, finding)
     console.print(_verdict(document), soft_wrap=True)
+
+
+def show_plan(console: Console, shares: Sequence[Share], requests: int) -> None:
+    """Print what a run would send: a table, then the scenarios by their labels."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("operation", overflow="fold")
+    for name in ("scenarios", "valid", "invalid", "search", "all"):
+        table.add_column(name, justify="right")
+    open_ones = [share for share in shares if not share.closed]
+    for share in open_ones:
+        counts = (len(share.scenarios), share.valid, share.invalid, share.search, share.requests)
+        table.add_row(Text(share.operation.id), *(str(count) for count in counts))
+    console.print(table)
+    for share in shares:
+        told = f"not tested ({share.closed})" if share.closed else ", ".join(share.scenarios) or "no scenarios"
+        console.print(Text(f"{share.operation.id}: {told}"), soft_wrap=True)
+    keyless = sum(share.keyless for share in shares)
+    used = 1 + sum(share.requests for share in shares)
+    text = f"\n{used} of {requests} requests: 1 for the list of models"
+    text += f", {keyless} without the key" if keyless else ""
+    console.print(Text(f"{text}; what an operation leaves over goes to the others. Nothing was sent."), soft_wrap=True)
 
 
 def _table(result: Result) -> Table:
@@ -153,17 +174,14 @@ def _finding(console: Console, document: Document, number: int, finding: Finding
         head.append("  hazard")
     if finding.flaky:
         head.append("  flaky: not seen when repeated")
-    console.print(head)
-    lines = [violation.message]
-    if violation.pointer:
-        lines.append(f"stated at {violation.pointer}")
-    for line in lines:
-        console.print(Padding(Text(line), (0, 0, 0, 3)))
-    # Unwrapped, so that it can be copied from any terminal.
+    console.print(head, soft_wrap=True)
+    # Nothing here is wrapped by us, so that pointers and the curl line can be copied from any terminal.
+    for line in document.lines(finding):
+        console.print(Text(f"   {line}"), soft_wrap=True)
     console.print(Text(document.curl(finding)), soft_wrap=True)
     body = document.body(finding)
     if body:
-        console.print(Padding(Text(f"response: {body}", style="dim"), (0, 0, 0, 3)))
+        console.print(Text(f"   response: {body}", style="dim"), soft_wrap=True)
 
 
 def _verdict(document: Document) -> Text:

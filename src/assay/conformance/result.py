@@ -24,6 +24,7 @@ __all__ = ["Options", "Result", "Tally", "Target", "Watch"]
 class Target:
     """The server under test. ``anonymous`` sends without the user's key; None when there is no key to enforce.
 
+    ``fresh`` sends on a connection of its own, None where requests share none.
     ``url`` gives the absolute URL of a request's target; ``fields`` names the header fields that ``send`` adds.
     """
 
@@ -31,6 +32,7 @@ class Target:
     url: Callable[[str], str]
     anonymous: Send | None = None
     fields: tuple[str, ...] = ()
+    fresh: Send | None = None
 
 
 @dataclass(frozen=True, slots=True)

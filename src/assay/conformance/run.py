@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from assay.conformance import plan
 from assay.conformance.checks import Exchange, authentication
+from assay.conformance.findings import LENIENT
 from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
 from assay.conformance.search import search
 from assay.conformance.trial import Trial
@@ -25,6 +26,7 @@ from assay.violation import Violation
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+    from assay.conformance.findings import Key
     from assay.conformance.result import Result, Target, Watch
     from assay.contract import Contract
     from assay.generate.cases import Case
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _UNAUTHORIZED = (401, 403)
+_BULKY = 8000  # bytes of a body
+_LENIENT = 3  # kinds of invalid request, accepted by one operation, that are shrunk
 _NEEDS_KEY = (
     "the target refuses these credentials ({}): set OPENAI_API_KEY, name another variable with --key-env, "
     "or pass --header 'Authorization: ...'"
@@ -51,7 +55,7 @@ def run(contract: Contract, target: Target, result: Result, watch: Watch, *, clo
     clock = clock or Clock()
     alive = plan.models_request(contract.api)
     courier = Courier(target.send, alive, options.requests, options.seconds, clock)
-    phases = _Phases(contract, target, Trial(contract, courier, result, watch))
+    phases = _Phases(contract, target, Trial(contract, courier, result, watch, target.fresh))
     try:
         phases.run()
     except Enough:
@@ -69,6 +73,7 @@ class _Phases:
     def __init__(self, contract: Contract, target: Target, trial: Trial) -> None:
         self.contract, self.target, self.trial = contract, target, trial
         self.result, self.courier, self.watch = trial.result, trial.courier, trial.watch
+        self.small: dict[str, set[object]] = {}
         self.strategies: dict[tuple[str, bool], SearchStrategy[Case]] = {}
 
     def run(self) -> None:
@@ -145,7 +150,7 @@ class _Phases:
             except Silent:
                 continue
             exchange = Exchange(operation, request, response)
-            broken = authentication(exchange)
+            broken = authentication(self.contract, exchange)
             if broken is not None:
                 self.trial.record(exchange, broken)
 
@@ -181,13 +186,16 @@ class _Phases:
         seed = zlib.crc32(f"{self.result.options.seed}/{self.courier.sent}/{operation.id}".encode())
         tally = self.result.tallies[operation.id]
 
+        known = self.small.setdefault(operation.id, set())
+
         def attempt(case: Case) -> frozenset[object]:
-            return frozenset() if tally.closed else frozenset(self._tried(operation, case.request, valid=case.valid))
+            if tally.closed:
+                return frozenset()
+            shown = self.trial.attempt(operation, case.request, valid=case.valid)
+            # What is long on purpose stays long, and slow models pay for every try to shorten it.
+            return frozenset() if len(case.request.body) > _BULKY else _worth_shrinking(shown, known)
 
-        search(strategy, attempt, requests=requests, seed=seed, spent=lambda: self.courier.sent)
-
-    def _tried(self, operation: Operation, request: Request, *, valid: bool) -> frozenset[object]:
-        return frozenset(self.trial.attempt(operation, request, valid=valid))
+        search(strategy, attempt, known=known, requests=requests, seed=seed, spent=lambda: self.courier.sent)
 
     def _cases(self, operation: Operation, *, valid: bool) -> SearchStrategy[Case]:
         made = self.strategies.get((operation.id, valid))
@@ -197,3 +205,9 @@ class _Phases:
             made = cases(self.contract.api, self.contract.schemas, operation, dials, valid=valid)
             self.strategies[operation.id, valid] = made
         return made
+
+
+def _worth_shrinking(shown: frozenset[Key], known: set[object]) -> frozenset[object]:
+    """The causes to make small: of an operation that takes anything, the first kinds only, for they are one finding."""
+    lenient = sum(isinstance(name, tuple) and name[1] == LENIENT for name in known)
+    return frozenset(name for name in shown if name in known or name[1] != LENIENT or lenient < _LENIENT)

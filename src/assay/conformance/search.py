@@ -54,25 +54,31 @@ class _Round:
         shown = self.attempt(case)
         if self.wanted is None:
             fresh = sorted(shown - self.known, key=repr)
-            self.known |= shown
             if not fresh:
                 return
             self.wanted = fresh[0]
+            self.known.add(self.wanted)
             self.until = self.spent() + _SHRINKS
         if self.wanted in shown:
             raise _Shown
 
 
 def search(
-    strategy: SearchStrategy[Case], attempt: Attempt, *, requests: int, seed: int, spent: Callable[[], int]
+    strategy: SearchStrategy[Case],
+    attempt: Attempt,
+    *,
+    known: set[object],
+    requests: int,
+    seed: int,
+    spent: Callable[[], int],
 ) -> None:
     """Draw cases until about ``requests`` were sent by ``attempt`` or nothing new can be drawn.
 
-    ``attempt`` tries a case and returns the causes that it shows; ``spent`` tells how many requests were sent so
-    far. Raises Enough only when that comes from ``attempt``: the budget of the whole run is spent.
+    ``attempt`` tries a case and returns the causes worth shrinking that it shows; ``known`` are those that have been
+    shrunk, and is added to; ``spent`` tells how many requests were sent so far. Raises Enough only when that comes
+    from ``attempt``: the budget of the whole run is spent.
     """
     until = spent() + requests
-    known: set[object] = set()
     number = 0
     while (before := spent()) < until:
         one = _Round(attempt, known, spent, until)

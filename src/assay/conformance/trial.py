@@ -11,13 +11,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assay.conformance.checks import Exchange, absent, judge, no_answer
+from assay.conformance.connection import Connection
+from assay.conformance.connection import violation as spoiled
 from assay.conformance.findings import Key, general, key
-from assay.conformance.pace import Courier, Silent
+from assay.conformance.pace import Silent
 
 if TYPE_CHECKING:
+    from assay.conformance.pace import Courier
     from assay.conformance.result import Result, Tally, Watch
     from assay.contract import Contract
-    from assay.messages import Request
+    from assay.messages import Request, Send
     from assay.model import Operation
     from assay.violation import Violation
 
@@ -31,8 +34,9 @@ _REFUSALS = 2  # right answers after which an invalid place is asked about no mo
 class Trial:
     """Tries cases on one target and keeps the result up to date."""
 
-    def __init__(self, contract: Contract, courier: Courier, result: Result, watch: Watch) -> None:
+    def __init__(self, contract: Contract, courier: Courier, result: Result, watch: Watch, fresh: Send | None) -> None:
         self.contract, self.courier, self.result, self.watch = contract, courier, result, watch
+        self._connection = Connection(courier, fresh)
         self.last: Exchange | None = None
         self._seen: dict[Request, frozenset[Key]] = {}
         self._refused: Counter[object] = Counter()
@@ -104,10 +108,13 @@ class Trial:
 
     def _sent(self, exchange: Exchange, *, beyond: bool = False) -> tuple[tuple[Violation, ...], Exchange, str]:
         """Send and judge; the last item is the reason of an honest refusal."""
+        unspoiled = self._connection.spoiled is None
         try:
-            response = self.courier(exchange.request, beyond=beyond)
+            response = self._connection(exchange, beyond=beyond)
         except Silent as silent:
-            return (no_answer(exchange.operation, str(silent), late=silent.late),), exchange, ""
+            return (no_answer(self.contract, exchange.operation, str(silent), late=silent.late),), exchange, ""
+        if unspoiled and self._connection.spoiled is not None:
+            self.record(self._connection.spoiled, spoiled(self._connection.status))
         exchange = replace(exchange, response=response)
         outcome = judge(self.contract, exchange)
         return outcome.violations, exchange, outcome.unsupported

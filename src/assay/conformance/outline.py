@@ -1,0 +1,86 @@
+"""The outline of a run: what would be asked of which operation, before anything is sent.
+
+The rule of this module: it shares the budget out as a run does, supposing that the target serves every operation; what
+a target does not serve, its share goes to the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from assay.conformance import plan
+from assay.generate.cases import cases
+from assay.generate.dials import DIALS
+
+if TYPE_CHECKING:
+    from assay.conformance.result import Options
+    from assay.contract import Contract
+    from assay.model import Operation
+
+__all__ = ["Share", "outline"]
+
+
+@dataclass(slots=True)
+class Share:
+    """What one operation gets: the labels of its scenarios, and how many requests each later phase may send.
+
+    ``closed`` says why it gets nothing, or is empty; ``keyless`` is 1 where its key is to be proven necessary.
+    """
+
+    operation: Operation
+    scenarios: tuple[str, ...] = ()
+    keyless: int = 0
+    valid: int = 0
+    invalid: int = 0
+    search: int = 0
+    closed: str = ""
+
+    @property
+    def requests(self) -> int:
+        """All requests for this operation."""
+        return len(self.scenarios) + self.keyless + self.valid + self.invalid + self.search
+
+
+def outline(contract: Contract, options: Options, *, keyed: bool = False) -> tuple[Share, ...]:
+    """Share the budget out; ``keyed`` says that the user's key is to be enforced."""
+    left = options.requests - 1  # the list of models
+    shares = []
+    for operation in plan.select(contract.api, options.operations):
+        share = Share(operation, closed=plan.opened(operation, options).closed)
+        if not share.closed:
+            model = options.model or plan.candidates((), operation.path)[0]
+            share.scenarios = _scenarios(contract, operation, model)[: max(0, left)]
+            left -= len(share.scenarios)
+        shares.append(share)
+    if keyed:
+        for share in (share for share in shares if share.scenarios and left > 0):
+            share.keyless, left = 1, left - 1
+    drawn = [(share, *_makes(contract, share.operation)) for share in shares if not share.closed]
+    left -= _spread([share for share, valid, _ in drawn if valid], "valid", int(left * plan.PHASES["valid"]))
+    left -= _spread([share for share, _, invalid in drawn if invalid], "invalid", int(left * plan.PHASES["invalid"]))
+    _spread([share for share, *made in drawn if any(made)], "search", left)
+    return tuple(shares)
+
+
+def _scenarios(contract: Contract, operation: Operation, model: str) -> tuple[str, ...]:
+    """The labels of the scenarios that this contract allows."""
+    made = plan.scenarios(operation, model)
+    return tuple(label for label, request in made if contract.check_request(request).ok)
+
+
+def _makes(contract: Contract, operation: Operation) -> tuple[bool, bool]:
+    """Whether valid and invalid cases can be made."""
+    dials = replace(DIALS, models=("any",))
+    valid, invalid = (cases(contract.api, contract.schemas, operation, dials, valid=label) for label in (True, False))
+    return not valid.is_empty, not invalid.is_empty
+
+
+def _spread(shares: list[Share], phase: str, requests: int) -> int:
+    """Give each share an equal part; return how many were given."""
+    given = 0
+    for number, share in enumerate(shares):
+        part = -(-(requests - given) // (len(shares) - number))
+        setattr(share, phase, part)
+        given += part
+    return given
