@@ -22,6 +22,7 @@ from rich.table import Table
 from assay.adapters.send import Sender
 from assay.adapters.serve import serve
 from assay.commands.check import check
+from assay.commands.lint import lint
 from assay.conformance.documents import Document
 from assay.conformance.outline import outline
 from assay.conformance.report import Live, show, show_plan
@@ -245,6 +246,9 @@ def operations(description: str, overlays: tuple[str, ...], layer: Layer) -> int
 @main.group()
 def spec() -> None:
     """Ask about descriptions."""
+
+
+spec.add_command(lint)
 
 
 @spec.command()

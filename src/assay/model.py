@@ -120,6 +120,23 @@ class Operation:
     pointer: str = ""
     query: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def request_schemas(self) -> tuple[str, ...]:
+        """Every schema reference of its requests: parameters, then bodies."""
+        contents = self.body.contents if self.body is not None else ()
+        return _schemas(self.parameters, contents)
+
+    @property
+    def response_schemas(self) -> tuple[str, ...]:
+        """Every schema reference of its responses: headers, bodies and items, answer by answer."""
+        return tuple(schema for answer in self.answers for schema in _schemas(answer.headers, answer.contents))
+
+
+def _schemas(parameters: tuple[Parameter, ...], contents: tuple[Content, ...]) -> tuple[str, ...]:
+    found = [parameter.schema for parameter in parameters]
+    found += [schema for content in contents for schema in (content.schema, content.item_schema)]
+    return tuple(schema for schema in found if schema is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:

@@ -127,8 +127,9 @@ class Contract:
     def compile(self) -> tuple[Operation, ...]:
         """Compile every operation and webhook now, and return them; raises ``DescriptionError`` with the pointer."""
         for operation in (*self.api.operations, *self.api.webhooks):
-            self._request_check(operation)
-            for reference in _references(operation):
+            for reference in operation.request_schemas:
+                self.schemas.check(reference, "request")
+            for reference in operation.response_schemas:
                 self.schemas.check(reference, "response")
         return (*self.api.operations, *self.api.webhooks)
 
@@ -177,14 +178,6 @@ def load(  # noqa: PLR0913  one face for all that a contract can be told
     """
     api = load_api(source, overlays=overlays, layer=layer, allow=allow)
     return Contract(api, engine=engine, strict_query=strict_query, off=off)
-
-
-def _references(operation: Operation) -> Iterable[str]:
-    """Every schema reference of an operation's responses."""
-    for answer in operation.answers:
-        yield from (header.schema for header in answer.headers if header.schema is not None)
-        for content in answer.contents:
-            yield from (schema for schema in (content.schema, content.item_schema) if schema is not None)
 
 
 def _is_tag(violation: Violation) -> bool:
