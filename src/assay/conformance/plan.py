@@ -58,6 +58,7 @@ def select(api: Api, names: Sequence[str]) -> tuple[Operation, ...]:
         if not found:
             known = {x.lower(): x for o in api.operations for x in (o.id, o.path)}
             close = [known[x] for x in get_close_matches(name.lower(), known, n=3, cutoff=0.5)]
+            close.sort(key=lambda known: not known.lower().startswith(name.lower()))
             hint = f"; did you mean {' or '.join(close)}?" if close else "; `assay operations` lists them"
             raise UsageError(f"no operation is called {name!r}{hint}")
         chosen += [o for o in found if o not in chosen]
