@@ -23,6 +23,7 @@ from assay.adapters.send import Sender
 from assay.adapters.serve import serve
 from assay.commands.check import check
 from assay.commands.lint import lint
+from assay.commands.sites import sites
 from assay.conformance.documents import Document
 from assay.conformance.outline import outline
 from assay.conformance.report import Live, show, show_plan
@@ -84,6 +85,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  read from the arguments, where e
 
 
 main.add_command(check)
+main.add_command(sites)
 
 _description = click.option(
     "--description",

@@ -106,14 +106,14 @@ def test_forms_carry_files_that_fit() -> None:
     """A transcription is sent a recording, an image edit images, one or several, and never text in their place."""
     parts = Counter()
     for name in ("createTranscription", "createTranslation", "createImageEdit", "createImageVariation", "createFile"):
-        for case in drawn(name, 30):
+        for case in drawn(name, 60):
             body = case.request.body
             parts[name, "wav"] += b"RIFF" in body
             parts[name, "png"] += b"\x89PNG" in body
             parts[name, "several"] += body.count(b'name="image[]"; filename=') > 1
             assert b"; filename=" in body or case.request.headers.get("content-type") == "application/json"
-    assert parts["createTranscription", "wav"] == parts["createTranslation", "wav"] == 30
-    assert parts["createImageVariation", "png"] == 30
-    assert parts["createImageEdit", "png"] >= 10
+    assert parts["createTranscription", "wav"] == parts["createTranslation", "wav"] == 60
+    assert parts["createImageVariation", "png"] == 60
+    assert parts["createImageEdit", "png"] >= 20
     assert parts["createImageEdit", "several"] >= 2
     assert not parts["createFile", "wav"]

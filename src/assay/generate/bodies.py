@@ -113,10 +113,11 @@ class BodyMaker:
         """Whether what a reader gets from the bytes is valid."""
         if self._check is None:
             return True
-        found = self._read(written)
+        found = self.read(written)
         return any(self._check.ok(candidate) for candidate in found)
 
-    def _read(self, written: Written) -> tuple[Any, ...]:
+    def read(self, written: Written) -> tuple[Any, ...]:
+        """The values that a reader can take for a written body; none where it is malformed."""
         if is_json(self.media_type):
             value = parse_json(written.data)
             return () if isinstance(value, Problem) else (value,)

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from assay.model import Api, Operation
     from assay.schema.check import Schemas
 
-__all__ = ["Case", "cases"]
+__all__ = ["Case", "CaseMaker", "cases"]
 
 _TRIES = 12
+_PLACES = 14  # how often a place of the body is broken for each cut-off text, wrong content type or missing body
 _STRANGE_TYPE = "application/x-otter"
 
 Broken = tuple[str, "dict[str, str]", "Written | None"]
@@ -60,19 +61,19 @@ def cases(
     a wrong content type or broken JSON.
     """
     _ = api
-    maker = _CaseMaker(schemas, operation)
+    maker = CaseMaker(schemas, operation)
     if not maker.possible or (not valid and not maker.ways):
         return st.nothing()
     return _drawn(maker, dials, valid)
 
 
 @st.composite
-def _drawn(draw: st.DrawFn, maker: _CaseMaker, dials: Dials, valid: bool) -> Case:  # noqa: FBT001
+def _drawn(draw: st.DrawFn, maker: CaseMaker, dials: Dials, valid: bool) -> Case:  # noqa: FBT001
     source = Source(draw, dials)
     return maker.valid(source) if valid else maker.invalid(source)
 
 
-class _CaseMaker:
+class CaseMaker:
     """Everything about one operation that does not depend on the choices."""
 
     def __init__(self, schemas: Schemas, operation: Operation) -> None:
@@ -101,7 +102,7 @@ class _CaseMaker:
         body = self._body(source)
         features = body.features if body is not None else ()
         label = "valid" if not features else f"valid with {', '.join(features)}"
-        return self._case(label, self.parameters.chosen(source), body, features)
+        return self.case(label, self.parameters.chosen(source), body, features)
 
     def invalid(self, source: Source) -> Case:
         """Make a case with one break: choose a way, and take the next one where it does not succeed."""
@@ -110,14 +111,14 @@ class _CaseMaker:
             broken = self.ways[(start + attempt) % len(self.ways)](source)
             if broken is not None:
                 label, texts, body = broken
-                return self._case(label, texts, body, (), valid=False)
+                return self.case(label, texts, body, (), valid=False)
         return source.give_up()
 
     def _ways(self) -> list[Callable[[Source], Broken | None]]:
         """The ways to break this operation; the body's places count for most."""
         ways: list[Callable[[Source], Broken | None]] = []
         if self.bodies:
-            ways += [self._broken_value] * 4
+            ways += [self._broken_value] * _PLACES
             if any(is_json(body.media_type) for body in self.bodies):
                 ways.append(self._broken_text)
             contents = self.operation.body.contents if self.operation.body else ()
@@ -176,9 +177,10 @@ class _CaseMaker:
         texts = {name: text for name, text in self.parameters.chosen(source).items() if name != left_out}
         return f"{left_out}: missing", texts, self._body(source)
 
-    def _case(
+    def case(
         self, label: str, texts: dict[str, str], body: Written | None, features: tuple[str, ...], *, valid: bool = True
     ) -> Case:
+        """Put a request together from the texts of its parameters and its body."""
         pieces = self.parameters.pieces(texts)
         path = self.operation.path
         for name, text in pieces.path.items():

@@ -15,7 +15,7 @@ from assay.generate.text import PHRASES, words
 if TYPE_CHECKING:
     from assay.generate.source import Source
 
-__all__ = ["answer_format", "conversation", "tool_set"]
+__all__ = ["answer_format", "answered", "conversation", "tool_set"]
 
 _TEXT = {"type": "string"}
 _FIELDS: tuple[tuple[str, dict[str, Any], Any], ...] = (
@@ -97,3 +97,32 @@ def _called(source: Source, tools: list[dict[str, Any]]) -> list[dict[str, Any]]
         calls.append({"id": f"call_{number}", "type": "function", "function": function})
     answers = [{"role": "tool", "tool_call_id": call["id"], "content": words(source)} for call in calls]
     return [{"role": "assistant", "content": None, "tool_calls": calls}, *answers]
+
+
+def answered(messages: list[Any]) -> list[Any]:
+    """The messages, with a result for each tool call: one that answers no call takes the id of one without answer."""
+    done: list[Any] = []
+    missing: list[str] = []
+    called: set[str] = set()
+    for message in messages:
+        if _has(message, "role", "tool"):
+            known = message.get("tool_call_id") in called
+            name = message.get("tool_call_id") if known or not missing else missing[0]
+            missing = [other for other in missing if other != name]
+            done.append({**message, "tool_call_id": name} if name is not None else message)
+            continue
+        done += _results(missing)
+        calls = message.get("tool_calls") if isinstance(message, dict) else None
+        names = [call.get("id") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+        missing = [name for name in names if isinstance(name, str)]
+        called = set(missing)
+        done.append(message)
+    return done + _results(missing)
+
+
+def _results(names: list[str]) -> list[Any]:
+    return [{"role": "tool", "tool_call_id": name, "content": "hello"} for name in names]
+
+
+def _has(message: Any, name: str, value: str) -> bool:
+    return isinstance(message, dict) and message.get(name) == value

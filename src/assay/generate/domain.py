@@ -24,6 +24,7 @@ TOKEN_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max
 """Fields that limit how many tokens a model writes; always small, so that slow servers stay usable."""
 
 _RARE = 0.03
+_VOICES = ("alloy", "echo", "fable", "onyx", "nova", "shimmer")
 
 
 class Draft:
@@ -155,6 +156,12 @@ def _image_edit(draft: Draft) -> None:
     draft.put("images", [{"image_url": data_url(png())}])
 
 
+def _speech(draft: Draft) -> None:
+    _model_and_limits(draft)
+    # A voice by id must exist at the target; those with names everybody has.
+    draft.put("voice", draft.source.pick(_VOICES))
+
+
 def _response(draft: Draft) -> None:
     _model_and_limits(draft)
     draft.put("input", draft.source.pick((*PHRASES[:8], [{"role": "user", "content": "hello"}])))
@@ -182,6 +189,7 @@ DOMAINS: dict[str, Domain] = {
         _image_edit,
         rare=("mask", "stream", "partial_images", "output_format", "response_format"),
     ),
+    "createSpeech": Domain(("voice", *_GENERIC.owned), _speech),
     "createTranscription": Domain(_GENERIC.owned, _model_and_limits, audio=True),
     "createTranslation": Domain(_GENERIC.owned, _model_and_limits, audio=True),
     "createResponse": Domain(

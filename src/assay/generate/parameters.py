@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ParameterMaker", "Parameters", "Pieces"]
 
+# Optional parameters that name an object of the target: an invented one may honestly be refused.
+_CURSORS = frozenset({"after", "before", "starting_after", "ending_before", "cursor", "page_token", "page"})
 _TRIES = 8
 _LONGEST = 5000  # characters; a longer target is refused for its length alone
 _PROBES = ("~", "", "a" * (_LONGEST - 1))
@@ -75,7 +77,7 @@ class ParameterMaker:
             self._literals = literals(canonical)
         shapes = {parameter.schema or "": self._shape} if self._shape is not None else {}
         self._reader = Reader([parameter], shapes)
-        texts = [text for probe in _PROBES if (text := self._text(probe)) is not None]
+        texts = [text for probe in _PROBES if (text := self.text(probe)) is not None]
         self._broken = [text for text in texts if self._verdict(text) is False]
 
     @property
@@ -88,11 +90,16 @@ class ParameterMaker:
         """Whether some text breaks it: a schema that admits odd strings is left alone."""
         return bool(self._broken)
 
+    @property
+    def may_be_sent(self) -> bool:
+        """Whether a value can be made that no honest target refuses."""
+        return self.possible and self.parameter.name not in _CURSORS
+
     def valid(self, source: Source) -> str:
         """Make the text of a valid value."""
         for _ in range(_TRIES):
-            value = self._value(source)
-            text = self._text(value)
+            value = self.value(source)
+            text = self.text(value)
             if text is not None and self._verdict(text) is True:
                 return text
         return source.give_up()
@@ -100,18 +107,20 @@ class ParameterMaker:
     def invalid(self, source: Source) -> tuple[str, str]:
         """Make a text that reads as an invalid value, with what was done to it; only where it is breakable."""
         for _ in range(_TRIES):
-            change = mutated(source, self._value(source), self._literals)
-            text = self._text(change.value)
+            change = mutated(source, self.value(source), self._literals)
+            text = self.text(change.value)
             if text is not None and len(text) < _LONGEST and self._verdict(text) is False:
                 return text, change.change
         return source.pick(self._broken), "another string"
 
-    def _value(self, source: Source) -> Any:
+    def value(self, source: Source) -> Any:
+        """Choose a value, not proven."""
         if self._supply is not None:
             return self._supply(source)
         return "a" if self._plan is None else self._plan.make(source, source.dials.depth)
 
-    def _text(self, value: Any) -> str | None:
+    def text(self, value: Any) -> str | None:
+        """Write a value; None where this style, or a path, cannot show it."""
         try:
             text = write(self.parameter, self._shape, value)
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -122,15 +131,20 @@ class ParameterMaker:
 
     def _verdict(self, text: str) -> bool | None:
         """Whether the text reads as a valid value; None where it does not show the parameter at all."""
+        candidates = self.candidates(text)
+        if not candidates:
+            return None if candidates is None else False
+        return self._check is None or any(self._check.ok(value) for value in candidates)
+
+    def candidates(self, text: str) -> tuple[Any, ...] | None:
+        """The values that a text can be read as, none where it is malformed; None where it shows no parameter."""
         pieces = Pieces()
         pieces.put(self.parameter, text)
         readings = self._reader.read(pieces.path, "&".join(pieces.query), Headers(pieces.fields()))
         for reading in readings.values:
             if not reading.present:
                 return None
-            if reading.problem is not None:
-                return False
-            return self._check is None or any(self._check.ok(value) for value in reading.candidates)
+            return () if reading.problem is not None else reading.candidates
         return None
 
 
@@ -149,7 +163,7 @@ class Parameters:
         return {
             key(maker.parameter): maker.valid(source)
             for maker in self.makers
-            if _needed(maker.parameter) or (maker.possible and source.chance(source.dials.optional))
+            if _needed(maker.parameter) or (maker.may_be_sent and source.chance(source.dials.optional))
         }
 
     def pieces(self, texts: Mapping[str, str]) -> Pieces:

@@ -1,0 +1,310 @@
+"""Hosts: for every schema of an operation, a valid value in which that schema judges something.
+
+The rule of this module: a host is grown from the host of the schema before it on the way from the root, by as small a
+graft as will do, and is proven twice: the whole is valid, and the schema is reached at the named place.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+from jsonschema_rs import canonical as form
+
+from assay.errors import DescriptionError
+from assay.generate.compiler import Compiler, resolved
+from assay.generate.fixed import GaveUp, made
+from assay.generate.reached import Path, Tracer, stands, value_at
+from assay.generate.sites import spots
+from assay.schema.places import below, parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from assay.generate.plans import Plan
+    from assay.generate.sites import Spot
+    from assay.generate.subjects import Subject
+    from assay.schema.check import Schemas
+    from assay.schema.places import Place
+    from assay.violation import Violation
+
+__all__ = ["Host", "Hosts", "Near", "replaced"]
+
+_NUMBERS = (1, 2, 3)  # values of one schema that are tried after the simplest, with more in them
+_TRIES, _HOSTS, _MENDS = 24, 4, 6
+_NOTHING = object()
+_ANYTHING: tuple[Any, ...] = ("a", 1, True, {}, [])
+# A schema that names no type, and means objects or arrays by what it says of them.
+_OF_OBJECTS = frozenset({"properties", "required", "dependentRequired"})
+_MEANT = {
+    _OF_OBJECTS: jsonschema_rs.canonicalize({"type": "object"}),
+    frozenset({"items", "contains", "minItems", "maxItems"}): jsonschema_rs.canonicalize({"type": "array"}),
+    frozenset({"minimum", "maximum"}): jsonschema_rs.canonicalize({"type": "integer"}),
+    frozenset({"minLength", "maxLength", "pattern"}): jsonschema_rs.canonicalize({"type": "string"}),
+}
+_STRINGS = ("minLength", "maxLength", "pattern", "format")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A valid value of a root, and the path to the part that a schema judges."""
+
+    value: Any
+    path: Path
+
+    @property
+    def part(self) -> Any:
+        """The part that is judged."""
+        return value_at(self.value, self.path)
+
+    def put(self, part: Any) -> Any:
+        """The whole with another part in its place."""
+        return replaced(self.value, self.path, part)
+
+
+class Hosts:
+    """The hosts of one subject. ``clean`` is the verdict of all rules on a whole value that its schema admits.
+
+    A host that no rule objects to is preferred; one to which only rules object is good enough to break the schema.
+    """
+
+    def __init__(self, schemas: Schemas, subject: Subject, clean: Callable[[Any], bool]) -> None:
+        self.root = subject.root
+        self.spots = {spot.place.reference: spot for spot in spots(subject.root)}
+        self.tracer = Tracer(schemas, subject.root.places)
+        self.clean = clean
+        self._violations = subject.violations
+        self._finish = subject.finish
+        self._schemas = schemas
+        self._dials = replace(subject.dials, hostile=0.0)
+        self._compiler = Compiler()
+        self._known: dict[str, list[Host]] = {}
+        self._samples: dict[str, list[Any]] = {}
+
+    def begin(self, seeds: Iterable[Any]) -> None:
+        """Take seeds for hosts of all that they reach; the first few that reach a schema are its hosts."""
+        for seed in seeds:
+            for place, path in self.tracer.reached(self.root.place, seed):
+                known = self._known.setdefault(place.reference, [])
+                if len(known) < _HOSTS and not any(other.value is seed for other in known):
+                    known.append(Host(seed, path))
+
+    def host(self, spot: Spot) -> Host | None:
+        """The first host of a schema, or None where none was found."""
+        return next(iter(self.all(spot)), None)
+
+    def all(self, spot: Spot) -> list[Host]:
+        """The hosts of a schema; the only one that is grown, or a few that the seeds gave."""
+        reference = spot.place.reference
+        if reference not in self._known:
+            self._known[reference] = []  # while it is being looked for
+            grown = self._grown(spot)
+            self._known[reference] = [] if grown is None else [grown]
+        return self._known[reference]
+
+    def _grown(self, spot: Spot) -> Host | None:
+        found = None
+        for parent in self.all(spot.parent) if spot.parent is not None else ():
+            for path, part in islice(self._grafts(spot, parent), _TRIES):
+                whole = self.settled(replaced(parent.value, path[: len(parent.path)], part), path)
+                if whole is None or not self.tracer.reaches(self.root.place, whole, path, spot.place.reference):
+                    continue
+                if self.clean(whole):
+                    return Host(whole, path)
+                found = found or Host(whole, path)
+        return found
+
+    def settled(self, value: Any, kept: Path) -> Any:
+        """The value, mended where other schemas ask for more because of what stands at ``kept``; None if it cannot."""
+        for _ in range(_MENDS):
+            violations = self._violations(value)
+            if not violations:
+                return None if violations is None else self._finish(value)
+            changed = value
+            for violation in violations:
+                changed = self._mended(changed, violation, kept)
+            if changed is None or changed == value:
+                return None
+            value = changed
+        return self._finish(value) if self._violations(value) == () else None
+
+    def _mended(self, value: Any, violation: Violation, kept: Path) -> Any:
+        """The value without one violation, which is mended anywhere but on the way to ``kept``."""
+        path = violation.path[len(self.root.prefix) :]
+        uri, steps = parts(violation.pointer)
+        place = self.root.places.find(below(uri, *steps[:-1]))
+        if value is None or place is None:
+            return value
+        if not stands(value, path):
+            return value
+        part = value_at(value, path)
+        if violation.rule in ("schema/required", "schema/dependentRequired") and isinstance(part, dict):
+            missing = [name for name in self._asked(place, steps[-1], part) if f'"{name}"' in violation.expected]
+            added = {name: one for name in missing if (one := self._property(place, path, name)) is not _NOTHING}
+            return replaced(value, path, {**part, **added})
+        if path == kept[: len(path)]:
+            return value
+        options = [one for one in self.samples(place) if one != part]
+        return replaced(value, path, options[0]) if options else value
+
+    @staticmethod
+    def _asked(place: Place, keyword: str, part: dict[str, Any]) -> list[str]:
+        asked = place.keyword(keyword)
+        if isinstance(asked, dict):
+            asked = [name for trigger, names in asked.items() if trigger in part for name in names]
+        return [name for name in asked or () if name not in part]
+
+    def _property(self, place: Place, path: Path, name: str) -> Any:
+        """A value for a property that is asked for: of the schema that asks, or else of another for the same place."""
+        declared = place.step("properties")
+        named = declared.step(name) if declared is not None else None
+        wanted = (*(0 if isinstance(step, int) else step for step in path), name)
+        others = (spot.place for spot in self.spots.values() if spot.path == wanted)
+        for one in (*others, *([named] if named is not None else ())):
+            made_of = self.samples(one)
+            if made_of:
+                return made_of[0]
+        return _NOTHING
+
+    def _grafts(self, spot: Spot, parent: Host) -> Iterator[tuple[Path, Any]]:
+        """Changes of the part that the parent judges, each with the path of what ``spot`` would judge."""
+        old, path = parent.part, parent.path
+        match spot.hop:
+            case "property":
+                for name in self._property_names(spot):
+                    yield from (((*path, name), {**base, name: one}) for base, one in self._pairs(spot, old, dict))
+            case "item" if isinstance(spot.step, int):
+                inner, step = (*path, spot.step), spot.step
+                for base, one in self._pairs(spot, old, list):
+                    yield inner, [*base[:step], one, *base[step + 1 :]]
+                    yield inner, [one] * (step + 1)
+                    yield inner, [one] * max(step + 1, len(base))
+            case "then" | "else":
+                yield path, old
+                yield from ((path, part) for part in self._conditional(spot, old))
+            case "dependent":
+                for base in self._merged(spot.place, old):
+                    if isinstance(base, dict):
+                        yield from ((path, {**base, spot.step: one}) for one in _ANYTHING)
+            case _:
+                yield path, old
+                yield from ((path, part) for part in self._merged(spot.place, old))
+
+    def _property_names(self, spot: Spot) -> list[Any]:
+        """The name of a property; where none is declared, names that ``propertyNames`` admits."""
+        holder = spot.parent.place if spot.parent is not None else spot.place
+        names = holder.step("propertyNames")
+        if spot.step in (holder.keyword("properties") or ()) or names is None:
+            return [spot.step]
+        return [one for one in self.samples(names) if isinstance(one, str)][:3]
+
+    def _pairs(self, spot: Spot, old: Any, kind: type) -> Iterator[tuple[Any, Any]]:
+        """Values of the schema before, and values of this one, the first of both first."""
+        before = (
+            [] if spot.parent is None else [one for one in self.samples(spot.parent.place) if isinstance(one, kind)]
+        )
+        bases = [old] if isinstance(old, kind) else []
+        for base in [*bases, *before, kind()]:
+            for one in self._fitting(spot):
+                yield base, one
+
+    def _fitting(self, spot: Spot) -> list[Any]:
+        """Values of a schema; where it says no type, values of the others that judge the same place too."""
+        own = self.samples(spot.place)
+        if "type" in (spot.place.schema if isinstance(spot.place.schema, dict) else ()):
+            return own
+        others = (other.place for other in self.spots.values() if other.path == spot.path and other is not spot)
+        return [*own[:1], *(one for other in islice(others, 3) for one in self.samples(other)), *own[1:]]
+
+    def _merged(self, place: Place, old: Any) -> Iterator[Any]:
+        for one in self.samples(place):
+            yield one
+            if isinstance(one, dict) and isinstance(old, dict):
+                yield {**old, **one}
+                yield {**one, **old}
+
+    def _conditional(self, spot: Spot, old: Any) -> Iterator[Any]:
+        parent = spot.parent.place if spot.parent is not None else spot.place
+        if spot.hop == "then":
+            for part in self._merged(parent.child("if"), old):
+                yield part
+                yield from self._merged(spot.place, part)
+        yield from self._merged(spot.place, old)
+
+    def samples(self, place: Place) -> list[Any]:
+        """Some values of a schema, the simplest first."""
+        if place.reference not in self._samples:
+            self._samples[place.reference] = []
+            try:
+                canonical = resolved(self._schemas.canonical(place.reference, "request"))
+            except (DescriptionError, form.CanonicalizationError):
+                return []
+            plans = [self._compiler.plan(canonical)]
+            match canonical.view():
+                case form.AnyOfView(branches) | form.OneOfView(branches):
+                    plans += [self._compiler.plan(branch) for branch in branches]
+            for keywords, typed in _MEANT.items():
+                if isinstance(place.schema, dict) and keywords & place.schema.keys():
+                    with suppress(form.CanonicalizationError):
+                        plans.insert(0, self._compiler.plan(canonical.intersect(typed)))
+            made_of = self._values(plans)
+            if isinstance(place.schema, dict) and place.schema.keys() & _OF_OBJECTS:
+                made_of.sort(key=lambda value: not isinstance(value, dict))
+            self._samples[place.reference] = made_of
+        return self._samples[place.reference]
+
+    def text(self, schema: dict[str, Any]) -> Iterator[Any]:
+        """Yield strings of a schema that is written on the spot and has keywords of strings only."""
+        leaf = {"type": "string"} | {name: schema[name] for name in _STRINGS if name in schema}
+        try:
+            canonical = jsonschema_rs.canonicalize(leaf, draft=jsonschema_rs.Draft202012, validate_formats=True)
+            plan = self._compiler.plan(canonical)
+        except (ValueError, form.CanonicalizationError):
+            return
+        yield from self._values([plan])
+
+    def _values(self, plans: list[Plan]) -> list[Any]:
+        """The simplest value of each plan, then others of the first."""
+        first, *others = plans
+        found: dict[str, Any] = {}
+        for plan, number in ((first, 0), *((other, 0) for other in others), *((first, number) for number in _NUMBERS)):
+            if plan.height == math.inf:
+                continue
+            with suppress(GaveUp):
+                value = made(plan, self._dials, number)
+                found.setdefault(repr(value), value)
+        return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Values of schemas near one schema."""
+
+    hosts: Hosts
+    place: Place
+
+    def text(self, schema: dict[str, Any]) -> Iterator[Any]:
+        """Yield strings of a schema that is written on the spot."""
+        return self.hosts.text(schema)
+
+    def below(self, *steps: str | int) -> list[Any]:
+        """Some values of the schema so many steps below; none where there is none."""
+        place: Place | None = self.place
+        for step in steps:
+            place = place.step(step) if place is not None else None
+        return [] if place is None else self.hosts.samples(place)
+
+
+def replaced(value: Any, path: Path, part: Any) -> Any:
+    """A copy of a JSON value with another part at a path."""
+    if not path:
+        return part
+    step = path[0]
+    inner = replaced(value[step], path[1:], part)
+    if isinstance(value, list) and isinstance(step, int):
+        return [*value[:step], inner, *value[step + 1 :]]
+    return {**value, step: inner}

@@ -1,0 +1,338 @@
+"""Probes: for every site a request that stands just inside it and one that breaks it and nothing else.
+
+The rule of this module: nothing leaves it unproven. An inside probe is valid in every part; an outside probe has
+exactly one violation, which names the site and the place. What could not be proven is listed with the reason.
+Nothing is left to chance: the same description gives the same probes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from assay.generate.cases import CaseMaker
+from assay.generate.dials import DIALS
+from assay.generate.edits import beyond, edge
+from assay.generate.hosts import Host, Hosts, Near
+from assay.generate.reached import stands, unions, value_at
+from assay.generate.sites import roots, sites
+from assay.generate.subjects import default_body, defaults, subject_of
+from assay.schema.places import below
+from assay.violation import Violation, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from assay.generate.cases import Case
+    from assay.generate.dials import Dials
+    from assay.generate.reached import Path
+    from assay.generate.sites import Site, Spot
+    from assay.generate.subjects import Subject
+    from assay.messages import Request
+    from assay.model import Api, Operation
+    from assay.schema.check import Check, Schemas
+    from assay.violation import Verdict
+
+    Judge = Callable[[Request], Verdict]
+
+__all__ = ["Outcome", "Prober", "probes"]
+
+_TRIED = 60  # values put in one place before a site is given up
+_LATE = 1  # values tried for the site's own pointer once its union tells of it
+_NO_HOST = "no valid request was found in which this schema judges anything"
+_NO_EDGE = "no valid request was found in which this keyword judges anything"
+_ADMITTED = "every value tried is valid: another reading, or the same keyword elsewhere, lets it through"
+_UNWRITTEN = "this part of the request cannot be written"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one site.
+
+    ``inside`` holds the valid requests on its edges; ``outside`` the request that breaks it alone, and ``violation``
+    what is then said: at the site's own pointer, or at that of a union which tells of it for all its branches.
+    ``no_inside`` and ``no_outside`` say why there is none.
+    """
+
+    site: Site
+    inside: tuple[Case, ...] = ()
+    outside: Case | None = None
+    violation: Violation | None = None
+    no_inside: str = ""
+    no_outside: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the violation names the very pointer of the site."""
+        return self.violation is not None and self.violation.pointer == self.site.pointer
+
+
+def probes(
+    api: Api, schemas: Schemas, operation: Operation, dials: Dials = DIALS, *, judge: Judge | None = None
+) -> Iterator[Case]:
+    """Yield the probes of an operation, each request once: all from inside first, then all from outside.
+
+    ``judge`` is the contract's verdict on a request; without it the schemas alone are asked, and a rule that no schema
+    states may object to an inside probe.
+    """
+    outcomes = Prober(api, schemas, operation, dials, judge=judge).outcomes()
+    seen: set[tuple[Any, ...]] = set()
+    for case in (*(case for one in outcomes for case in one.inside), *(one.outside for one in outcomes)):
+        if case is None:
+            continue
+        mark = (case.request.method, case.request.target, case.request.headers, case.request.body)
+        if mark not in seen:
+            seen.add(mark)
+            yield case
+
+
+class Prober:
+    """Builds and proves the probes of one operation."""
+
+    def __init__(
+        self, api: Api, schemas: Schemas, operation: Operation, dials: Dials = DIALS, *, judge: Judge | None = None
+    ) -> None:
+        self.sites = sites(api, schemas, operation)
+        self._api = api
+        self._schemas = schemas
+        self._operation = operation
+        self._dials = dials
+        self._judge = judge
+        self._maker = CaseMaker(schemas, operation)
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What became of every site, in the order of :func:`sites`."""
+        if not self._maker.possible:
+            return tuple(Outcome(site, no_inside=_UNWRITTEN, no_outside=_UNWRITTEN) for site in self.sites)
+        found: dict[Site, Outcome] = {}
+        for root in roots(self._schemas, self._operation):
+            subject = subject_of(self._maker, self._schemas, root, self._dials)
+            if subject is None:
+                continue
+            bench = Bench(self._api, self._schemas, subject, self._judge)
+            for site in self.sites:
+                if site.part == root.part and site not in found and bench.has(site):
+                    found[site] = bench.outcome(site)
+        return tuple(found.get(site) or self._outer(site) for site in self.sites)
+
+    def _outer(self, site: Site) -> Outcome:
+        """A parameter or body that must be there; or a site of what cannot be written."""
+        if site.spot is not None:
+            return Outcome(site, no_inside=_UNWRITTEN, no_outside=_UNWRITTEN)
+        texts, body = defaults(self._maker, self._dials), default_body(self._maker, self._dials)
+        at = place(site.part, site.path)
+        inside = self._maker.case(f"{at}: present", texts, body, ())
+        left = {
+            name: text for name, text in texts.items() if site.keyword != "parameter-missing" or not _names(name, site)
+        }
+        body = None if site.keyword == "body-missing" else body
+        outside = self._maker.case(f"{at}: missing", left, body, (), valid=False)
+        if self._judge is not None:
+            verdict = self._judge(outside.request)
+            if [found.pointer for found in verdict.violations] != [site.pointer]:
+                return Outcome(site, (inside,), no_outside=_others(verdict.violations))
+        violation = Violation(site.rule, site.part, site.path, "one", "none", site.pointer)
+        return Outcome(site, (inside,), outside, violation)
+
+
+def _names(text: str, site: Site) -> bool:
+    return text == f"{site.part}.{site.path[0]}"
+
+
+class Bench:
+    """The sites of one part of the request."""
+
+    def __init__(self, api: Api, schemas: Schemas, subject: Subject, judge: Judge | None) -> None:
+        self._api = api
+        self._subject = subject
+        self._judge = judge
+        self._unions: dict[int, frozenset[str]] = {}
+        self._kept: list[Host] = []
+        self._schemas = schemas
+        self._local: dict[str, Check] = {}
+        self._hosts = Hosts(schemas, subject, self._clean)
+        self.spots = self._hosts.spots
+        self._hosts.begin(subject.seeds())
+
+    def has(self, site: Site) -> bool:
+        """Whether a site is one of this part."""
+        return site.spot is not None and site.spot.place.reference in self.spots
+
+    def outcome(self, site: Site) -> Outcome:
+        """Probe one site."""
+        spot = self.spots[site.spot.place.reference] if site.spot is not None else None
+        if spot is None:
+            return Outcome(site, no_inside=_NO_HOST, no_outside=_NO_HOST)
+        inside: tuple[Case, ...] = ()
+        if "inside" in site.sides:
+            inside = tuple(self._inside(site, spot))
+        outside, violation, reason = self._outside(site, spot) if "outside" in site.sides else (None, None, "")
+        host = self._hosts.host(spot)
+        lacking = _NO_HOST if host is None else _NO_EDGE
+        no_inside = lacking if "inside" in site.sides and not inside else ""
+        return Outcome(site, inside, outside, violation, no_inside, reason)
+
+    def _inside(self, site: Site, spot: Spot) -> Iterator[Case]:
+        if site.branch:
+            spot = self.spots.get(below(spot.place.reference, site.keyword, site.name), spot)
+        seen: set[bytes] = set()
+        for host in self._bases(site, spot):
+            parts: Sequence[Any] = [host.part]
+            if not site.branch:
+                parts = [*edge(site.keyword, spot.place.schema, host.part, Near(self._hosts, spot.place))]
+            for part in parts:
+                whole = self._subject.finish(host.put(part))
+                if not self._reached(site, spot, whole, host.path):
+                    continue
+                case = self._subject.case(whole, self._label(site, host, "inside"), valid=True)
+                if case.request.body in seen and case.request.body:
+                    continue
+                if self._judge is None or self._judge(case.request).ok:
+                    seen.add(case.request.body)
+                    yield case
+            if seen:
+                return
+
+    def _reached(self, site: Site, spot: Spot, whole: Any, path: Path) -> bool:
+        """Whether a whole value is valid, and the site judges a part of what its reader gets."""
+        read = self._subject.admitted(whole)
+        if read is None or not stands(read[0], path) or not site.applies(value_at(read[0], path)):
+            return False
+        return self._hosts.tracer.reaches(self._subject.root.place, read[0], path, spot.place.reference)
+
+    def _outside(self, site: Site, spot: Spot) -> tuple[Case | None, Violation | None, str]:
+        near: tuple[Case, Violation] | None = None
+        reason, late = _NO_HOST, 0
+        for host, part in self._broken(site, spot):
+            late += near is not None
+            if late > _LATE:
+                break
+            violations = self._alone(site, spot, part) or self._subject.violations(host.put(part))
+            if not violations:
+                reason = _ADMITTED if reason == _NO_HOST else reason
+                continue
+            only, pointer = violations[0], self._api.shown(violations[0].pointer)
+            told = pointer == site.pointer and only.rule == site.rule and _about(site, only)
+            if len(violations) > 1 or not self._at(site, host, only) or not (told or self._shared(site, host, only)):
+                reason = _others(violations) if reason in (_NO_HOST, _ADMITTED) else reason
+                continue
+            case = self._subject.case(host.put(part), self._label(site, host, "outside"), valid=False)
+            said = replace(only, pointer=pointer)
+            if told and self._confirmed(case, said):
+                return case, said, ""
+            near = near or (case, said)
+        if near is not None and self._confirmed(*near):
+            return *near, ""
+        return None, None, reason
+
+    def _alone(self, site: Site, spot: Spot, part: Any) -> tuple[Violation, ...] | None:
+        """What the site's own schema says of a part, where that is not this site alone: no need to ask the whole.
+
+        None where the part may do. A body in text form is asked whole, for what is read is not what was written.
+        """
+        if site.branch or site.keyword in ("anyOf", "oneOf", "false") or not self._subject.literal:
+            return None
+        found = self._local.get(spot.place.reference)
+        if found is None:
+            found = self._local[spot.place.reference] = self._schemas.check(spot.place.reference, "request")
+        violations = found.explain(part, part=site.part, limit=2)
+        if len(violations) == 1 and violations[0].rule == site.rule and _about(site, violations[0]):
+            return None
+        return violations or None
+
+    def _broken(self, site: Site, spot: Spot) -> Iterator[tuple[Host, Any]]:
+        """Hosts with a part that may break the site."""
+        count = 0
+        samples = Near(self._hosts, spot.place)
+        if site.keyword == "false":
+            host = self._hosts.host(spot.parent) if spot.parent is not None else None
+            if host is not None and isinstance(host.part, dict):
+                yield from ((host, {**host.part, spot.step: one}) for one in beyond("false", None, "a", "", samples))
+            return
+        for host in self._bases(site, spot):
+            for part in beyond(site.keyword, spot.place.schema, host.part, site.name, samples):
+                yield host, part
+                count += 1
+                if count >= _TRIED:
+                    return
+            for part in self._neighbours(site, spot):
+                yield host, part
+
+    def _neighbours(self, site: Site, spot: Spot) -> Iterator[Any]:
+        """What other schemas of the same place want: it breaks this one where they agree on the rest."""
+        if site.keyword in ("enum", "const", "type", "not"):
+            for other in self.spots.values():
+                if other.path == spot.path and other is not spot:
+                    yield from other.place.keyword("enum") or self._hosts.samples(other.place)
+
+    def _bases(self, site: Site, spot: Spot) -> Iterator[Host]:
+        """The host of a schema, and the same with other values in the place."""
+        hosts = self._hosts.all(spot)
+        yield from (host for host in hosts if site.applies(host.part))
+        for host in hosts[:1]:
+            for sample in self._hosts.samples(spot.place):
+                if not site.applies(sample) or sample == host.part:
+                    continue
+                whole = self._hosts.settled(host.put(sample), host.path)
+                if whole is not None and stands(whole, host.path):
+                    yield Host(whole, host.path)
+
+    def _clean(self, value: Any) -> bool:
+        if self._judge is None:
+            return True
+        return self._judge(self._subject.case(value, "", valid=True).request).ok
+
+    def _confirmed(self, case: Case, violation: Violation) -> bool:
+        """Whether the contract says the same of the whole request as the schema said of the part."""
+        if self._judge is None:
+            return True
+        found = self._judge(case.request).violations
+        return [(v.pointer, v.path) for v in found] == [(violation.pointer, violation.path)]
+
+    def _at(self, site: Site, host: Host, violation: Violation) -> bool:
+        """Whether a violation points at the place: the value itself, or the property of it that is too many."""
+        path = (*self._subject.root.prefix, *host.path)
+        if site.keyword == "false":
+            path = (*path, *((site.spot.step,) if site.spot is not None else ()))
+        if site.keyword in ("additionalProperties", "unevaluatedProperties"):
+            return violation.path[:-1] == path
+        return violation.path == path
+
+    def _shared(self, site: Site, host: Host, violation: Violation) -> bool:
+        """Whether a violation tells of all branches of a union at once: at the union, or in words that fit each."""
+        known = self._unions.get(id(host))
+        if known is None:
+            known = unions(self._hosts.tracer, self._subject.root.place, host.value, host.path)
+            self._unions[id(host)] = known
+            self._kept.append(host)  # an id means something only while its object lives
+        if violation.pointer in known:
+            return True
+        if site.keyword in ("anyOf", "oneOf") and site.spot is not None:
+            return self._in_branch(site.spot.place.reference, site.keyword, violation)
+        return bool(known) and violation.rule == site.rule and _about(site, violation)
+
+    def _in_branch(self, union: str, keyword: str, violation: Violation) -> bool:
+        """Whether a violation stands in a branch of a union: the closest branch tells why none admits the value."""
+        here = self.spots.get(violation.pointer.rpartition("/")[0])
+        while here is not None and here.parent is not None:
+            if here.hop == "branch" and here.step == keyword and here.parent.place.reference == union:
+                return True
+            here = here.parent
+        return False
+
+    def _label(self, site: Site, host: Host, side: str) -> str:
+        at = place(site.part, (*self._subject.root.prefix, *host.path))
+        about = f' "{site.name}"' if site.keyword in ("required", "dependentRequired") else ""
+        return f"{at}: just {side} {site.keyword}{about}"
+
+
+def _about(site: Site, violation: Violation) -> bool:
+    return site.keyword not in ("required", "dependentRequired") or f'"{site.name}"' in violation.expected
+
+
+def _others(violations: Sequence[Violation]) -> str:
+    """Why a request that breaks a site is no probe of it: what the contract says instead."""
+    told = sorted({violation.rule.removeprefix("schema/") for violation in violations})
+    return (
+        f"what breaks it is told as {', '.join(told)} elsewhere" if len(told) == 1 else f"it breaks {', '.join(told)}"
+    )
