@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+
+INSTALL = 240
+"""Seconds that an installation may take."""
 
 SLOW = {"http/no-response", "http/slow-response", "http/long-response"}
 
@@ -59,12 +63,36 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         home = tmp_path_factory.mktemp("venv")
         venv.create(home, with_pip=True)
         command = [home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environment())
-        if done.returncode != 0:
-            pytest.skip(f"pip cannot install {requirement} here: {done.stderr.strip()[-200:]}")
+        _install(command, requirement)
         return home / "bin"
 
     return install
+
+
+@pytest.fixture(scope="session")
+def unpacked() -> Callable[[str, Path], Path]:
+    """Install a package from npm into a folder; returns the package's own folder."""
+
+    def install(package: str, home: Path) -> Path:
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip(f"npm is needed to install {package}")
+        quick = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-timeout=60000", "--prefix", str(home)]
+        _install([npm, "install", *quick, package], package)
+        return home / "node_modules" / package.rpartition("@")[0]
+
+    return install
+
+
+def _install(command: list[object], package: str) -> None:
+    """Run an installer; what cannot be had here, or not in good time, skips the test with the reason."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=INSTALL, check=False, env=environment())
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"{package} cannot be installed here within {INSTALL} s")
+    if done.returncode != 0:
+        pytest.skip(f"{package} cannot be installed here: {done.stderr.strip()[-200:]}")
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,7 @@ TRUE = SURE | {
     "completions-stream/choices-count",
     "completions-stream/finish-last",
     "completions-stream/usage-unasked",
+    "http/error-envelope",
     "schema/enum",
 }
 

