@@ -21,6 +21,7 @@ from rich.table import Table
 
 from assay.adapters.send import Sender
 from assay.adapters.serve import serve
+from assay.commands import options
 from assay.commands.check import check
 from assay.commands.lint import lint
 from assay.commands.sites import sites
@@ -87,22 +88,6 @@ def main(debug: bool) -> None:  # noqa: FBT001  read from the arguments, where e
 main.add_command(check)
 main.add_command(sites)
 
-_description = click.option(
-    "--description",
-    default="openai",
-    metavar="FILE",
-    help="An OpenAPI description; without it, the bundled one of the OpenAI API.",
-)
-_overlay = click.option(
-    "--overlay", "overlays", multiple=True, metavar="FILE", help="An OpenAPI overlay to apply; repeatable."
-)
-_layer = click.option(
-    "--layer",
-    default="compat",
-    type=click.Choice(["compat", "strict"]),
-    help="What clients rely on (compat, the default), or every letter (strict).",
-)
-
 
 @main.command()
 @click.argument("url", required=False)
@@ -110,9 +95,9 @@ _layer = click.option(
 @click.option("--operation", "operations", multiple=True, metavar="ID", help="Test only this one; repeatable.")
 @click.option("--header", "headers", multiple=True, metavar="'K: V'", help="Add a header to every request; repeatable.")
 @click.option("--key-env", metavar="NAME", help="The variable that holds the API key  [default: OPENAI_API_KEY]")
-@_description
-@_overlay
-@_layer
+@options.description
+@options.overlay
+@options.layer
 @click.option("--max-requests", default=300, show_default=True, type=click.IntRange(1), metavar="N")
 @click.option("--max-time", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="For the whole run.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0, min_open=True), metavar="SECONDS")
@@ -131,10 +116,10 @@ def run(url: str | None, **given: Any) -> int:
         _writable(file)
     contract = load(given["description"], overlays=given["overlays"], layer=given["layer"])
     if given["planned"]:
-        options = _options(given)
+        asked = _options(given)
         _, addressed = _target(url or "http://127.0.0.1", contract, given)
-        shares = outline(contract, options, keyed=addressed.anonymous is not None)
-        show_plan(Console(highlight=False), shares, options.requests)
+        shares = outline(contract, asked, keyed=addressed.anonymous is not None)
+        show_plan(Console(highlight=False), shares, asked.requests)
         return CLEAN
     with ExitStack() as stack:
         target = _target(url or stack.enter_context(serve(application())), contract, given)
@@ -145,11 +130,11 @@ def _tested(contract: Contract, addressed: tuple[str, Target], given: dict[str, 
     """Run, report, and say how it went."""
     base_url, target = addressed
     console = Console(stderr=given["json_file"] == "-", highlight=False)
-    options = _options(given)
-    result = Result(options)
+    asked = _options(given)
+    result = Result(asked)
     interrupted = False
     try:
-        with Live(console, options.requests) as live:
+        with Live(console, asked.requests) as live:
             test(contract, target, result, live)
     except KeyboardInterrupt:
         interrupted = True
@@ -231,9 +216,9 @@ def _written(document: Document, given: dict[str, Any]) -> None:
 
 
 @main.command()
-@_description
-@_overlay
-@_layer
+@options.description
+@options.overlay
+@options.layer
 def operations(description: str, overlays: tuple[str, ...], layer: Layer) -> int:
     """List the operations of a description."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -254,9 +239,9 @@ spec.add_command(lint)
 
 
 @spec.command()
-@_description
-@_overlay
-@_layer
+@options.description
+@options.overlay
+@options.layer
 def repairs(description: str, overlays: tuple[str, ...], layer: Layer) -> int:
     """List every change made to a description before it is used, and those that no longer apply."""
     found = load_api(description, overlays=overlays, layer=layer).repairs

@@ -17,6 +17,7 @@ from assay.audit.files import read_file
 from assay.audit.judge import load_judge
 from assay.audit.records import Broken
 from assay.audit.report import Report
+from assay.commands import options
 from assay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,13 +31,8 @@ _LAYERS: dict[str, Any] = {"compat": ("compat",), "strict": ("strict",), "both":
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--description",
-    default="openai",
-    metavar="FILE",
-    help="An OpenAPI description; without it, the bundled one of the OpenAI API.",
-)
-@click.option("--overlay", "overlays", multiple=True, metavar="FILE", help="An OpenAPI overlay to apply; repeatable.")
+@options.description
+@options.overlay
 @click.option(
     "--layer",
     default="compat",

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import click
 
+from assay.commands import options
 from assay.contract import load
 
 __all__ = ["lint"]
 
 
 @click.command()
-@click.option(
-    "--description",
-    default="openai",
-    metavar="FILE",
-    help="An OpenAPI description; without it, the bundled one of the OpenAI API.",
-)
-@click.option("--overlay", "overlays", multiple=True, metavar="FILE", help="An OpenAPI overlay to apply; repeatable.")
+@options.description
+@options.overlay
 def lint(description: str, overlays: tuple[str, ...]) -> int:
     """Compile every schema and list those that admit no value at all."""
     contract = load(description, overlays=overlays)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.commands import options
 from assay.contract import load
 from assay.errors import UsageError
 from assay.generate.probes import Prober
@@ -27,19 +28,9 @@ _SIDES = ("inside", "outside")
 
 @click.command()
 @click.argument("operation", required=False)
-@click.option(
-    "--description",
-    default="openai",
-    metavar="FILE",
-    help="An OpenAPI description; without it, the bundled one of the OpenAI API.",
-)
-@click.option("--overlay", "overlays", multiple=True, metavar="FILE", help="An OpenAPI overlay to apply; repeatable.")
-@click.option(
-    "--layer",
-    default="compat",
-    type=click.Choice(["compat", "strict"]),
-    help="What clients rely on (compat, the default), or every letter (strict).",
-)
+@options.description
+@options.overlay
+@options.layer
 @click.option("--json", "json_file", metavar="FILE", help="Write the sites as JSON; - is the standard output.")
 def sites(operation: str | None, **given: Any) -> int:
     """List the sites of OPERATION (its id or path), or of all: each constraint, and how it can be probed."""
