@@ -241,7 +241,7 @@ def test_a_constraint_that_is_not_enforced_is_one_finding(contract, honest):
                 request = Request(request.method, request.target, request.headers, orjson.dumps(asked))
         return honest(request)
 
-    result = run_on(contract, lenient, requests=400, operations=(CHAT,))
+    result = run_on(contract, lenient, requests=1000, operations=(CHAT,))
     (finding,) = result.findings
     assert (finding.violation.rule, finding.violation.path) == ("http/invalid-accepted", ("temperature",)), told(result)
     for part in finding.parts or (finding,):
