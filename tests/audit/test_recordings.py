@@ -193,7 +193,8 @@ def test_a_broken_entry_never_stops_an_archive_or_cassette(tmp_path) -> None:
     "data",
     [
         b"", b"\n\n", b"hello", b"{}", b"[]x", b"{", b"\xff\xfe\x00", b"\x1f\x8b\x00", b"a: [b", b"- 1\n- 2\n",
-        gzip.compress(b"interactions: []" * 1000, mtime=0)[:40], b"[" * 100_000, b"- " * 100_000 + b"a", b"{a: " * 100_000,
+        gzip.compress(b"interactions: []" * 1000, mtime=0)[:40],
+        b"[" * 100_000, b"- " * 100_000 + b"a", b"{a: " * 100_000,
         b"x: &a [*a]", b"&a [*a]", b"openapi: 3.1.0\npaths: {}\n", b"a: !!int x", b"? [a]\n: b",
         b"interactions: !!bool 3",
     ],
