@@ -150,16 +150,31 @@ USER = {
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("pointer", ["", "/$defs/more"])
 def test_directions(engine: Any, pointer: str) -> None:
-    """A readOnly property is not required of requests and ignored there; writeOnly is not required of responses."""
+    """A readOnly property is not required of requests, a writeOnly one not of responses; what is there is judged."""
     schemas = Schemas({URI: USER}, engine=engine)
     request = schemas.check(f"{URI}#{pointer}", "request")
     response = schemas.check(f"{URI}#{pointer}", "response")
     assert request.ok({"secret": "s", "name": "n"})
-    assert request.ok({"secret": "s", "name": "n", "id": 7})
+    assert request.ok({"secret": "s", "name": "n", "id": "i"})
+    assert not request.ok({"secret": "s", "name": "n", "id": 7})
     assert not request.ok({"name": "n"})
     assert response.ok({"id": "i", "name": "n"})
     assert not response.ok({"secret": "s", "name": "n"})
     assert not response.ok({"id": 7, "name": "n"})
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_reference_into_a_read_only_property_still_leads_somewhere(engine: Any) -> None:
+    """Real descriptions refer to places inside read-only properties (found in DigitalOcean's)."""
+    window = {"readOnly": True, "allOf": [{"type": "integer"}]}
+    document = {
+        "properties": {"window": window},
+        "required": ["window"],
+        "$defs": {"w": {"$ref": "#/properties/window/allOf/0"}},
+    }
+    check = Schemas({URI: document}, engine=engine).check(f"{URI}#/$defs/w", "request")
+    assert check.ok(1)
+    assert not check.ok("1")
 
 
 def test_directions_share_what_does_not_differ() -> None:

@@ -21,8 +21,9 @@ _MARKS = {"request": "readOnly", "response": "writeOnly"}
 def for_direction(documents: Mapping[str, Any], direction: str) -> Mapping[str, Any]:
     """Return the documents as they hold for ``request`` or ``response``; the same object when nothing differs.
 
-    A ``readOnly`` property is not required of a request, and what a request gives for it is ignored; a ``writeOnly``
-    property is not required of a response (OpenAPI 3.1, JSON Schema 2020-12 Validation 9.4).
+    A ``readOnly`` property is not required of a request, a ``writeOnly`` one not of a response (OpenAPI 3.1; JSON
+    Schema 2020-12 Validation, 9.4). One that is there all the same must be what its schema says: the schema stays
+    where it is, since other schemas may refer to places inside it.
     """
     mark = _MARKS[direction]
     if not any(node.get(mark) is True for document in documents.values() for node in objects(document)):
@@ -57,17 +58,9 @@ class _Writer:
             elif key == "allOf" and isinstance(inner, list):
                 members = [self.rewrite(member, here.child(n), names) for n, member in enumerate(inner)]
                 new[key] = members if _changed(members, inner) else inner
-            elif key == "properties" and isinstance(inner, dict):
-                properties = {name: self._property(value, here.child(name)) for name, value in inner.items()}
-                new[key] = properties if _changed(properties.values(), inner.values()) else inner
             else:
                 new[key] = self.rewrite(inner, here)
         return new if _changed(new.values(), node.values()) else node
-
-    def _property(self, schema: Any, place: Place) -> Any:
-        if self.mark == "readOnly" and self._is_marked(place):
-            return {self.mark: True}
-        return self.rewrite(schema, place)
 
     def _is_marked(self, place: Place) -> bool:
         return any(here.keyword(self.mark) is True for here in self.places.same_value(place))
