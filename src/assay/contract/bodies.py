@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from assay.schema.check import Direction, Schemas
     from assay.wire.multipart import FilePart
 
-__all__ = ["BODY_LIMIT", "BodyCheck", "Judged"]
+__all__ = ["BODY_LIMIT", "BodyCheck", "Judged", "kind_of"]
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes that a body may have once its content coding is undone."""
@@ -77,7 +77,7 @@ class BodyCheck:
         return self._read(content, content_type or "", plain)
 
     def _read(self, content: Content, content_type: str, body: bytes) -> Judged:
-        kind = content_type.partition(";")[0].strip().lower()
+        kind = kind_of(content_type)
         if is_json(kind):
             return self._json(content, body)
         if kind == "application/x-www-form-urlencoded":
@@ -147,6 +147,11 @@ class BodyCheck:
         return check.explain(candidates[0], part="body", path=path)
 
 
+def kind_of(content_type: str | None) -> str:
+    """The media type that a Content-Type names, in lower case and without parameters; empty when there is none."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
 def problem(rule: str, found: Problem, pointer: str, path: tuple[str | int, ...] = ()) -> Violation:
     """Turn a problem of reading into a violation at the body."""
     got = f"{found.got} ({found.at})" if found.at else found.got
@@ -155,7 +160,7 @@ def problem(rule: str, found: Problem, pointer: str, path: tuple[str | int, ...]
 
 def _with_got(violation: Violation, content_type: str | None) -> Violation:
     """Say which media type came: it is a name of the protocol, not data, when it is a plain one."""
-    kind = (content_type or "").partition(";")[0].strip().lower()
+    kind = kind_of(content_type)
     if not kind:
         return violation
     plain = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from assay.contract.bodies import BodyCheck
+from assay.contract.bodies import BodyCheck, kind_of
 from assay.contract.events import event_check
 from assay.contract.stream import StreamCheck
 from assay.messages import UNREAD
@@ -139,7 +139,7 @@ class ResponseCheck:
             expected = f"a body ({' or '.join(body.media_types[:6])})"
             return (Violation("http/body-missing", "body", (), expected, "no body", answer.pointer),)
         streamed = _is_event_stream(body.select(content_type), content_type)
-        if str(response.status).startswith("2") and (streamed or is_json(_kind(content_type))):
+        if str(response.status).startswith("2") and (streamed or is_json(kind_of(content_type))):
             odd = self._check_choice(answer, exchange, streamed=streamed)
             if odd:
                 return odd
@@ -201,8 +201,4 @@ class ResponseCheck:
 
 
 def _is_event_stream(content: Content | Violation, content_type: str | None) -> bool:
-    return not isinstance(content, Violation) and _kind(content_type) == EVENT_STREAM
-
-
-def _kind(content_type: str | None) -> str:
-    return (content_type or "").partition(";")[0].strip().lower()
+    return not isinstance(content, Violation) and kind_of(content_type) == EVENT_STREAM
