@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from assay.generate.reached import Path, Tracer, stands, value_at
+from assay.generate.reached import Path, Tracer, stands
 from assay.generate.sites import Root, Site, roots, sites
+from assay.schema.failures import value_at
 from assay.wire.forms import read_form
 from assay.wire.json_text import parse_json
 from assay.wire.media import is_json, select

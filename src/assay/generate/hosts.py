@@ -18,8 +18,9 @@ from jsonschema_rs import canonical as form
 from assay.errors import DescriptionError
 from assay.generate.compiler import Compiler, resolved
 from assay.generate.fixed import GaveUp, made
-from assay.generate.reached import Path, Tracer, stands, value_at
+from assay.generate.reached import Path, Tracer, stands
 from assay.generate.sites import spots
+from assay.schema.failures import value_at
 from assay.schema.places import below, parts
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from assay.generate.cases import CaseMaker
 from assay.generate.dials import DIALS
 from assay.generate.edits import beyond, edge
 from assay.generate.hosts import Host, Hosts, Near
-from assay.generate.reached import stands, unions, value_at
+from assay.generate.reached import stands, unions
 from assay.generate.sites import roots, sites
 from assay.generate.subjects import default_body, defaults, subject_of
+from assay.schema.failures import value_at
 from assay.schema.places import below
 from assay.violation import Violation, place
 

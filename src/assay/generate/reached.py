@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from assay.schema.check import Schemas
     from assay.schema.places import Place, Places
 
-__all__ = ["Path", "Tracer", "inner_schemas", "stands", "unions", "value_at"]
+__all__ = ["Path", "Tracer", "inner_schemas", "stands", "unions"]
 
 Path = tuple[str | int, ...]
 
@@ -150,13 +150,6 @@ def _matches(pattern: str, name: str) -> bool:
         return matches(pattern, name)
     except (ValueError, re.error):
         return False
-
-
-def value_at(value: Any, path: Path) -> Any:
-    """The part of a JSON value to which a path leads."""
-    for step in path:
-        value = value[step]
-    return value
 
 
 def stands(value: Any, path: Path) -> bool:
