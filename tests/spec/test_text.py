@@ -7,7 +7,8 @@ import time
 import pytest
 
 from assay.errors import DescriptionError
-from assay.spec.text import DEEPEST, own, parse
+from assay.spec.notes import DEEPEST
+from assay.spec.text import own, parse
 
 
 def value(text: str | bytes, source: str = "x.yaml"):

@@ -1,20 +1,17 @@
 """The contract: one description, one router, one set of validators, asked by every door.
 
-The rule of this module: nothing is compiled before it is needed and nothing twice; a contract is immutable for its
-users and may be shared between threads.
+The rule of this module: nothing is imported or compiled before it is needed and nothing compiled twice, so that a
+start which only loads stays short; a contract is immutable for its users and may be shared between threads.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from assay.contract.requests import RequestCheck
-from assay.contract.responses import ResponseCheck
 from assay.errors import UsageError
 from assay.messages import Headers
-from assay.rules.catalogue import standard
-from assay.schema.check import Schemas
 from assay.spec.load import load_api
 from assay.violation import Verdict, Violation
 from assay.wire.routing import Router
@@ -23,10 +20,13 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
+    from assay.contract.requests import RequestCheck
+    from assay.contract.responses import ResponseCheck
     from assay.contract.stream import StreamCheck
     from assay.messages import HeadersLike, Request, Response
     from assay.model import Api, Operation
-    from assay.schema.check import EngineName
+    from assay.rules.registry import Registry
+    from assay.schema.check import EngineName, Schemas
     from assay.spec.load import Layer, Source
     from assay.wire.routing import Route
 
@@ -46,13 +46,29 @@ class Contract:
         self, api: Api, *, engine: EngineName = "rust", strict_query: bool = False, off: Iterable[str] = ()
     ) -> None:
         self.api = api
-        self.schemas = Schemas(api.documents, engine=engine)
-        self.rules = standard(off=off)
+        self._engine: EngineName = engine
+        self._off = tuple(off)
         self._strict_query = strict_query
         self._router = Router(api.operations)
         self._by_id = {operation.id: operation for operation in api.operations}
         self._requests: dict[str, RequestCheck] = {}
         self._responses: dict[str, ResponseCheck] = {}
+        if self._off or engine != "rust":
+            _ = self.rules, self.schemas  # a misspelt name is told now
+
+    @cached_property
+    def schemas(self) -> Schemas:
+        """The compiled schemas of the description, by reference."""
+        from assay.schema.check import Schemas  # noqa: PLC0415
+
+        return Schemas(self.api.documents, engine=self._engine)
+
+    @cached_property
+    def rules(self) -> Registry:
+        """The rules that no schema states, without those switched off."""
+        from assay.rules.catalogue import standard  # noqa: PLC0415
+
+        return standard(off=self._off)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -136,6 +152,8 @@ class Contract:
     def _request_check(self, operation: Operation) -> RequestCheck:
         check = self._requests.get(operation.id)
         if check is None:
+            from assay.contract.requests import RequestCheck  # noqa: PLC0415
+
             made = RequestCheck(operation, self.schemas, self.rules, strict_query=self._strict_query)
             check = self._requests.setdefault(operation.id, made)
         return check
@@ -143,6 +161,8 @@ class Contract:
     def _response_check(self, operation: Operation) -> ResponseCheck:
         check = self._responses.get(operation.id)
         if check is None:
+            from assay.contract.responses import ResponseCheck  # noqa: PLC0415
+
             made = ResponseCheck(operation, self.schemas, self.rules, self._shown)
             check = self._responses.setdefault(operation.id, made)
         return check

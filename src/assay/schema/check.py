@@ -13,7 +13,7 @@ import orjson
 from assay.errors import UsageError
 from assay.schema import algebra, formats
 from assay.schema.direction import for_direction
-from assay.schema.engines import Engine, ReferenceEngine, RustEngine
+from assay.schema.engines import Engine, RustEngine
 from assay.schema.explain import explain
 from assay.schema.places import Places
 from assay.violation import Violation, describe
@@ -176,9 +176,15 @@ class Schemas:
             if other is not None and other[0].documents is documents:
                 return self._engines.setdefault(direction, other)
             places = Places(documents)
-            engine: Engine = RustEngine(places) if self.engine == "rust" else ReferenceEngine(places)
+            engine: Engine = RustEngine(places) if self.engine == "rust" else _oracle(places)
             found = self._engines.setdefault(direction, (places, engine))
         return found
+
+
+def _oracle(places: Places) -> Engine:
+    from assay.schema.oracle import ReferenceEngine  # noqa: PLC0415  slow to import, and seldom asked for
+
+    return ReferenceEngine(places)
 
 
 def _compile(reference: str, places: Places, engine: Engine) -> Check:

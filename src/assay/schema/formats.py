@@ -13,10 +13,10 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import regex  # type: ignore[import-untyped]
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import regex  # type: ignore[import-untyped]
 
 __all__ = ["ASSERTED", "NOT_ASSERTED", "PATTERN_SECONDS", "matches", "translate"]
 
@@ -162,6 +162,8 @@ def _escape(piece: str, *, inside: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> regex.Pattern[str]:
+    import regex  # noqa: PLC0415  slow to import, and only this engine's patterns need it
+
     try:
         return regex.compile(translate(pattern), regex.VERSION1)
     except (regex.error, OverflowError) as error:

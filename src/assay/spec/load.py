@@ -18,19 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
-from assay.errors import DescriptionError, OverlayError, ReferenceRefused, UsageError
-from assay.model import Repair
+from assay.errors import DescriptionError, ReferenceRefused, UsageError
 from assay.spec import cache as caching
-from assay.spec.overlay import Overlay, apply, parse_overlay
-from assay.spec.read import read, version_of
+from assay.spec.read import read
 from assay.spec.refs import Tree
 from assay.spec.text import own, parse
-from assay.spec.walk import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from assay.model import Api
+    from assay.model import Api, Repair
+    from assay.spec.overlay import Overlay
 
 __all__ = ["Layer", "Source", "load_api", "schemas_folder"]
 
@@ -103,58 +101,14 @@ def schemas_folder() -> Path:
 
 def _compile(files: _Files, value: Any, repairs: tuple[Repair, ...], overlays: list[_Given]) -> _Work:
     """Apply overlays to the root document, then normalise it and every document it reaches."""
+    from assay.spec.compiling import applied, normalised  # noqa: PLC0415  see that module's rule
+
     source = files.names.get(files.root, "the description")
-    for overlay in overlays:
-        value, made = (_mended if overlay.ours else apply)(value, overlay.parsed())
-        repairs = (*repairs, *made)
-    if overlays:
-        # An overlay's values are shared by all the places it put them in: each place needs its own.
-        value = own(value, source)
+    value, made = applied(value, [(overlay.parsed(), overlay.ours) for overlay in overlays], source)
     tree = Tree(files.root, {files.root: value}, files.retrieve)
     tree.names = files.names
-    version_of(tree)
-    made = normalise(tree)
-    return _Work(tree.documents, (*repairs, *files.repairs, *made), files.digests)
-
-
-def _mended(value: Any, overlay: Overlay) -> tuple[Any, tuple[Repair, ...]]:
-    """Apply one of our own overlays, which meets every version of OpenAI's description.
-
-    An action that the one at hand has no place for, or that would point to something it does not have, is listed
-    as not applied.
-    """
-    repairs: tuple[Repair, ...] = ()
-    for action in overlay.actions:
-        why = ""
-        try:
-            changed, made = apply(value, dataclasses.replace(overlay, actions=(action,)))
-        except OverlayError as error:
-            changed, made, why = value, (), error.message
-        dangling = _dangling(action.value, changed) if action.kind == "update" and any(r.applied for r in made) else ""
-        why = f"{dangling} is not in this description" if dangling else why
-        if why:
-            by, reason = f"{overlay.source}{action.pointer}", f"{action.reason} (not applied: {why})"
-            made = (Repair(by, action.target.text, reason, count=0, applied=False),)
-        else:
-            value = changed
-        repairs = (*repairs, *made)
-    return value, repairs
-
-
-def _dangling(value: Any, document: Any) -> str:
-    """Return the first local reference inside a value that leads nowhere in a document, or nothing."""
-    stack = [value]
-    tree = Tree("", {"": document})
-    while stack:
-        node = stack.pop()
-        if isinstance(node, list):
-            stack.extend(node)
-        elif isinstance(node, dict):
-            reference = node.get("$ref")
-            if isinstance(reference, str) and reference.startswith("#/") and not tree.has(reference):
-                return reference
-            stack.extend(node.values())
-    return ""
+    mended = normalised(tree)
+    return _Work(tree.documents, (*repairs, *made, *files.repairs, *mended), files.digests)
 
 
 class _Work(caching.Compiled):
@@ -179,14 +133,20 @@ class _Given:
 
 
 def _given(overlay: Source | Overlay, number: int) -> _Given:
-    if isinstance(overlay, Overlay):
-        return _Given(repr(overlay).encode(), lambda: overlay)
     if isinstance(overlay, dict):
         value = own(overlay, f"overlay {number}")
-        return _Given(json.dumps(value).encode(), lambda: parse_overlay(value, f"overlay {number}"))
-    path = Path(overlay)
-    data = _bytes(path, "an OAI Overlay document")
-    return _Given(data, lambda: parse_overlay(parse(data, str(path))[0], path.name))
+        return _Given(json.dumps(value).encode(), lambda: _overlay(value, f"overlay {number}"))
+    if isinstance(overlay, str | os.PathLike):
+        path = Path(overlay)
+        data = _bytes(path, "an OAI Overlay document")
+        return _Given(data, lambda: _overlay(parse(data, str(path))[0], path.name))
+    return _Given(repr(overlay).encode(), lambda: overlay)
+
+
+def _overlay(value: Any, source: str) -> Overlay:
+    from assay.spec.overlay import parse_overlay  # noqa: PLC0415  most starts find the result in the cache
+
+    return parse_overlay(value, source)
 
 
 def _defaults(value: Any, layer: str) -> list[_Given]:

@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import jsonpath_rfc9535 as jsonpath
-
 from assay.errors import OverlayError
 from assay.model import Repair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from types import ModuleType
+
+    import jsonpath_rfc9535 as jsonpath
 
 __all__ = ["Action", "Overlay", "Query", "apply", "parse_overlay"]
 
@@ -120,7 +121,7 @@ def apply(document: Any, overlay: Overlay) -> tuple[Any, tuple[Repair, ...]]:
             count = _perform(draft, action, overlay)
         except _Misfit as misfit:
             raise OverlayError(str(misfit), source=overlay.source, pointer=f"{action.pointer}/{action.kind}") from None
-        except (jsonpath.JSONPathError, RecursionError):
+        except (_jsonpath().JSONPathError, RecursionError):
             raise OverlayError(
                 "the description is nested too deeply for this action", source=overlay.source, pointer=action.pointer
             ) from None
@@ -310,10 +311,19 @@ def _query(action: Mapping[str, Any], name: str, source: str, pointer: str) -> Q
 
 def _compile(text: str) -> jsonpath.JSONPathQuery | str:
     """Compile a query, or return what is wrong with it."""
+    library = _jsonpath()
     try:
-        return jsonpath.compile(text)
-    except (jsonpath.JSONPathError, RecursionError) as error:
-        return error.args[0] if error.args else "it cannot be read"
+        query: jsonpath.JSONPathQuery = library.compile(text)
+    except (library.JSONPathError, RecursionError) as error:
+        return str(error.args[0]) if error.args else "it cannot be read"
+    return query
+
+
+def _jsonpath() -> ModuleType:
+    """Import the library when an overlay is read: most starts find the description in the cache."""
+    import jsonpath_rfc9535  # noqa: PLC0415
+
+    return jsonpath_rfc9535
 
 
 def _object(value: Any, source: str, pointer: str, what: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ repairs, errors and schema references are all about where; that is why places ar
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -25,7 +24,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", 
 """The fixed method fields of a path item; ``query`` since OpenAPI 3.2."""
 
 _SAFE = "/~!$&'()*+,;=:@"
-_NOTHING_TO_QUOTE = re.compile(r"[A-Za-z0-9_.\-/~!$&'()*+,;=:@]*")
+# What quote() writes for each ASCII character; a description has thousands of pointers, and most hold {parameters}.
+_QUOTED = {code: quote(chr(code), safe=_SAFE) for code in range(128)}
 _MISSING: Any = object()
 
 
@@ -48,7 +48,7 @@ class Place:
     def reference(self) -> str:
         """The absolute reference, percent-encoded."""
         pointer = self.pointer
-        return f"{self.uri}#{pointer if _NOTHING_TO_QUOTE.fullmatch(pointer) else quote(pointer, safe=_SAFE)}"
+        return f"{self.uri}#{pointer.translate(_QUOTED) if pointer.isascii() else quote(pointer, safe=_SAFE)}"
 
 
 class Tree:
