@@ -4,8 +4,9 @@ The rule of this module: pure, from a result to text. The JSON is a stable forma
 
     {"format": "assay/run/1", "target", "seed", "requests", "seconds", "stopped",
      "verdict": "conforms" | "findings",
+     "coverage": {"inside" | "outside" | "both": [sites tried, sites]},
      "operations": [{"id", "method", "path", "model", "requests", "valid", "invalid", "accepted",
-                     "unsupported": {reason: count}, "closed": reason or ""}],
+                     "unsupported": {reason: count}, "closed": reason or "", "coverage": as above}],
      "findings": [{"rule", "severity", "operations": [id], "count", "flaky", "place", "expected", "got", "message",
                    "pointer", "column", "request": {"method", "url"}, "status": int or null, "curl",
                    "kinds": how many kinds of invalid request, or places with null, were seen (1 elsewhere),
@@ -28,6 +29,7 @@ from assay.conformance.findings import COLUMNS, column
 if TYPE_CHECKING:
     from assay.conformance.findings import Finding
     from assay.conformance.result import Result, Target
+    from assay.generate.coverage import Share
     from assay.model import Operation
 
 __all__ = ["Document"]
@@ -88,6 +90,7 @@ class Document:
             "seconds": round(result.seconds, 3),
             "stopped": result.stopped,
             "verdict": "findings" if result.failed else "conforms",
+            "coverage": _shares(result.covered()),
             "operations": [self._operation(operation) for operation in result.operations],
             "findings": [self._finding(finding) for finding in result.findings],
         }
@@ -127,6 +130,7 @@ class Document:
             "accepted": tally.accepted,
             "unsupported": dict(tally.refusals),
             "closed": tally.closed,
+            "coverage": _shares(self.result.covered([operation.id])),
         }
 
     def _finding(self, finding: Finding) -> dict[str, Any]:
@@ -181,6 +185,10 @@ class Document:
         lines = [*self.lines(finding), self.curl(finding), self.body(finding)]
         text = escape(_NOT_XML.sub("?", "\n".join(line for line in lines if line)))
         return f"<failure type={_quoted(violation.rule)} message={_quoted(flaky + violation.message)}>{text}</failure>"
+
+
+def _shares(covered: Share) -> dict[str, tuple[int, int]]:
+    return {"inside": covered.inside, "outside": covered.outside, "both": covered.both}
 
 
 def _case(operation: str, name: str, inside: str) -> str:

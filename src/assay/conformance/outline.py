@@ -7,9 +7,11 @@ a target does not serve, its share goes to the others.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from assay.conformance import plan
+from assay.conformance.probing import Probing
 from assay.generate.cases import cases
 from assay.generate.dials import DIALS
 
@@ -31,15 +33,15 @@ class Share:
     operation: Operation
     scenarios: tuple[str, ...] = ()
     keyless: int = 0
-    valid: int = 0
-    invalid: int = 0
+    inside: int = 0
+    outside: int = 0
     search: int = 0
     closed: str = ""
 
     @property
     def requests(self) -> int:
         """All requests for this operation."""
-        return len(self.scenarios) + self.keyless + self.valid + self.invalid + self.search
+        return len(self.scenarios) + self.keyless + self.inside + self.outside + self.search
 
 
 def outline(contract: Contract, options: Options, *, keyed: bool = False) -> tuple[Share, ...]:
@@ -56,10 +58,10 @@ def outline(contract: Contract, options: Options, *, keyed: bool = False) -> tup
     if keyed:
         for share in (share for share in shares if share.scenarios and left > 0):
             share.keyless, left = 1, left - 1
-    drawn = [(share, *_makes(contract, share.operation)) for share in shares if not share.closed]
-    left -= _spread([share for share, valid, _ in drawn if valid], "valid", int(left * plan.PHASES["valid"]))
-    left -= _spread([share for share, _, invalid in drawn if invalid], "invalid", int(left * plan.PHASES["invalid"]))
-    _spread([share for share, *made in drawn if any(made)], "search", left)
+    drawn = [(share, Probing(contract, share.operation, "any")) for share in shares if not share.closed]
+    for phase, part in plan.PHASES.items():
+        able = [(share, one) for share, one in drawn if _can(contract, one, phase, share.operation)]
+        left -= _spread(able, phase, int(left * part))
     return tuple(shares)
 
 
@@ -69,18 +71,21 @@ def _scenarios(contract: Contract, operation: Operation, model: str) -> tuple[st
     return tuple(label for label, request in made if contract.check_request(request).ok)
 
 
-def _makes(contract: Contract, operation: Operation) -> tuple[bool, bool]:
-    """Whether valid and invalid cases can be made."""
+def _can(contract: Contract, probing: Probing, phase: str, operation: Operation) -> bool:
+    """Whether a phase has anything to send to an operation."""
+    if phase != "search":
+        return any(phase in site.sides for site in probing.sites)
     dials = replace(DIALS, models=("any",))
-    valid, invalid = (cases(contract.api, contract.schemas, operation, dials, valid=label) for label in (True, False))
-    return not valid.is_empty, not invalid.is_empty
+    made = (cases(contract.api, contract.schemas, operation, dials, valid=label) for label in (True, False))
+    return not all(strategy.is_empty for strategy in made)
 
 
-def _spread(shares: list[Share], phase: str, requests: int) -> int:
-    """Give each share an equal part; return how many were given."""
+def _spread(shares: list[tuple[Share, Probing]], phase: str, requests: int) -> int:
+    """Give each share its part by weight; return how many were given."""
     given = 0
-    for number, share in enumerate(shares):
-        part = -(-(requests - given) // (len(shares) - number))
+    for number, (share, probing) in enumerate(shares):
+        weights = sum(one.weight for _, one in shares[number:])
+        part = ceil((requests - given) * probing.weight / weights)
         setattr(share, phase, part)
         given += part
     return given

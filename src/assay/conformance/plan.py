@@ -37,7 +37,7 @@ _MARKS = {
     "other": ("rerank", "realtime", "sora"),
 }
 _TRIED = 4  # models tried for one operation before it is given up
-PHASES = {"valid": 0.4, "invalid": 0.65, "search": 1.0}
+PHASES = {"inside": 0.35, "outside": 0.45, "search": 1.0}
 """The generated phases in their order, each with the share of the requests left that it may spend."""
 
 

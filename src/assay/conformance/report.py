@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Live", "show", "show_plan"]
 
-_ROWS = 12  # operations without findings that get a row each
+_ROWS = 10  # operations without findings that get a row each
 _NAMES = 4  # operations named in one line
 
 
@@ -87,7 +87,7 @@ def show(console: Console, document: Document) -> None:
     result = document.result
     if any(tally.sent for tally in result.tallies.values()):
         console.print(_table(result))
-    for line in _notes(result):
+    for line in (*_notes(result), _coverage(result)):
         console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
     for number, finding in enumerate(result.findings, 1):
         _finding(console, document, number, finding)
@@ -98,11 +98,11 @@ def show_plan(console: Console, shares: Sequence[Share], requests: int) -> None:
     """Print what a run would send: a table, then the scenarios by their labels."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("operation", overflow="fold")
-    for name in ("scenarios", "valid", "invalid", "search", "all"):
+    for name in ("scenarios", "inside", "outside", "search", "all"):
         table.add_column(name, justify="right")
     open_ones = [share for share in shares if not share.closed]
     for share in open_ones:
-        counts = (len(share.scenarios), share.valid, share.invalid, share.search, share.requests)
+        counts = (len(share.scenarios), share.inside, share.outside, share.search, share.requests)
         table.add_row(Text(share.operation.id), *(str(count) for count in counts))
     console.print(table)
     for share in shares:
@@ -158,6 +158,16 @@ def _notes(result: Result) -> list[str]:
             for reason in tally.refusals:
                 reasons.setdefault(f"some requests unsupported ({reason})", []).append(operation.id)
     return [f"{reason}: {_named(names)}" for reason, names in reasons.items()]
+
+
+def _coverage(result: Result) -> str:
+    """How many constraints of the requests were tried; each must be met from inside and from outside."""
+    covered = result.covered()
+    sides = ", ".join(
+        f"{done} of {every} sites from {side}"
+        for side, (done, every) in (("inside", covered.inside), ("outside", covered.outside))
+    )
+    return f"contract coverage: {sides}"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from assay.conformance.findings import Findings
+from assay.generate.coverage import Counts, Universe, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from assay.generate.coverage import Share
     from assay.messages import Request, Send
     from assay.model import Operation
 
@@ -81,6 +83,7 @@ class Result:
     """All that a run has to tell. ``stopped`` says why it ended before its budget was used, or is empty.
 
     ``unproven`` counts generated cases that the contract labelled otherwise than the generator; they are not sent.
+    ``counts`` says which sites the requests tried, ``universes`` by operation which there are.
     """
 
     options: Options
@@ -91,8 +94,17 @@ class Result:
     seconds: float = 0.0
     stopped: str = ""
     unproven: int = 0
+    counts: Counts = field(default_factory=Counts)
+    universes: dict[str, Universe] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
         """Whether there is a finding that is no mere hazard."""
         return any(finding.fails for finding in self.findings)
+
+    def covered(self, operations: Iterable[str] | None = None) -> Share:
+        """Contract coverage: of all tested operations, or of some; of all their sites, reachable or not."""
+        universe = Universe(frozenset(), frozenset())
+        for name in self.universes if operations is None else operations:
+            universe |= self.universes.get(name, universe)
+        return share(universe, self.counts)

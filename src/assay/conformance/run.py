@@ -1,4 +1,4 @@
-"""A run: scenarios, valid and invalid cases, then search, against one target, into findings.
+"""A run: scenarios, probes from inside and from outside, then search, against one target, into findings.
 
 The rule of this module: the best information comes first, nothing that the target does can lose what was found, and
 nothing is deleted on a target that the user did not ask for by name.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -16,10 +17,12 @@ from assay.conformance import plan
 from assay.conformance.checks import Exchange, authentication
 from assay.conformance.findings import LENIENT
 from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
+from assay.conformance.probing import Probing
 from assay.conformance.search import search
 from assay.conformance.trial import Trial
 from assay.errors import TargetError
 from assay.generate.cases import cases
+from assay.generate.coverage import Universe, key
 from assay.generate.dials import DIALS
 from assay.violation import Violation
 
@@ -74,7 +77,8 @@ class _Phases:
         self.contract, self.target, self.trial = contract, target, trial
         self.result, self.courier, self.watch = trial.result, trial.courier, trial.watch
         self.small: dict[str, set[object]] = {}
-        self.strategies: dict[tuple[str, bool], SearchStrategy[Case]] = {}
+        self.strategies: dict[str, SearchStrategy[Case]] = {}
+        self.probings: dict[str, Probing] = {}
 
     def run(self) -> None:
         """Go through all phases; ``Enough`` and ``Dead`` end them."""
@@ -84,14 +88,14 @@ class _Phases:
             self._scenarios(operation, models)
         self._authentication()
         for phase in plan.PHASES:
-            self._generated(phase)
-            if phase == "valid":
+            self._phase(phase)
+            if phase == "inside":
                 self._something_served()
         # What operations that have little to vary left over goes to the others, while these find anything to send.
         before = -1
         while self.courier.left and self.courier.sent > before:
             before = self.courier.sent
-            self._generated("search")
+            self._phase("search")
 
     def died(self, reason: str) -> None:
         """One finding for a dead target, with the request that was its last."""
@@ -167,25 +171,51 @@ class _Phases:
         why = "; ".join(sorted(reasons)[:3]) or "no request was accepted"
         raise TargetError(f"nothing of this API is served here ({why}); asked first: {place}. Is the base path right?")
 
-    def _generated(self, phase: str) -> None:
-        """Share the phase's requests out over the operations; what one leaves, the next ones get."""
+    def _phase(self, phase: str) -> None:
+        """Share the phase's requests out over the operations by their weights; what one leaves, the next ones get."""
         operations = self._open()
+        weights = [self._probing(operation).weight for operation in operations]
         budget = int(self.courier.left * plan.PHASES[phase])
         for number, operation in enumerate(operations):
-            share = -(-budget // (len(operations) - number))
+            share = ceil(budget * weights[number] / sum(weights[number:]))
             self.watch.begin(phase, operation.id)
             before = self.courier.sent
-            self._search(phase, operation, share)
+            if phase == "search":
+                self._search(operation, share)
+            else:
+                self._probe(phase, operation, share)
             budget = max(0, budget - (self.courier.sent - before))
 
-    def _search(self, phase: str, operation: Operation, requests: int) -> None:
-        labels = {"valid": (True,), "invalid": (False,)}.get(phase, (True, False))
-        strategy = st.one_of([self._cases(operation, valid=label) for label in labels])
+    def _probing(self, operation: Operation) -> Probing:
+        """The probes of an operation; from now on its sites count for contract coverage."""
+        made = self.probings.get(operation.id)
+        if made is None:
+            made = Probing(self.contract, operation, self.result.tallies[operation.id].model)
+            self.probings[operation.id] = made
+            self.result.universes[operation.id] = Universe.named(made.sites)
+        return made
+
+    def _probe(self, side: str, operation: Operation, requests: int) -> None:
+        """Send the next probes of an operation from one side."""
+        tally, counts = self.result.tallies[operation.id], self.result.counts
+        until = self.courier.sent + requests
+        drawn = self._probing(operation).draw(side, counts.inside)
+        while self.courier.sent < until and not tally.closed:
+            site, case = next(drawn, (None, None))
+            if site is None or case is None:
+                return
+            before = tally.sent
+            self.trial.attempt(operation, case.request, valid=case.valid)
+            if side == "outside" and tally.sent > before:
+                # A union may tell of this site in its own name, which the request alone would not show.
+                counts.outside[key(site)] += 1
+
+    def _search(self, operation: Operation, requests: int) -> None:
+        strategy = self._cases(operation)
         if strategy.is_empty:
             return
         seed = zlib.crc32(f"{self.result.options.seed}/{self.courier.sent}/{operation.id}".encode())
         tally = self.result.tallies[operation.id]
-
         known = self.small.setdefault(operation.id, set())
 
         def attempt(case: Case) -> frozenset[object]:
@@ -197,13 +227,15 @@ class _Phases:
 
         search(strategy, attempt, known=known, requests=requests, seed=seed, spent=lambda: self.courier.sent)
 
-    def _cases(self, operation: Operation, *, valid: bool) -> SearchStrategy[Case]:
-        made = self.strategies.get((operation.id, valid))
+    def _cases(self, operation: Operation) -> SearchStrategy[Case]:
+        """Valid and invalid cases of an operation, with the model that serves it."""
+        made = self.strategies.get(operation.id)
         if made is None:
             model = self.result.tallies[operation.id].model
             dials = replace(DIALS, models=(model,)) if model else DIALS
-            made = cases(self.contract.api, self.contract.schemas, operation, dials, valid=valid)
-            self.strategies[operation.id, valid] = made
+            api, schemas = self.contract.api, self.contract.schemas
+            both = [cases(api, schemas, operation, dials, valid=label) for label in (True, False)]
+            made = self.strategies[operation.id] = st.one_of(both)
         return made
 
 

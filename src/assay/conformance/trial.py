@@ -15,6 +15,7 @@ from assay.conformance.connection import Connection
 from assay.conformance.connection import violation as spoiled
 from assay.conformance.findings import Key, general, key
 from assay.conformance.pace import Silent
+from assay.generate.coverage import Observer
 
 if TYPE_CHECKING:
     from assay.conformance.pace import Courier
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from assay.contract import Contract
     from assay.messages import Request, Send
     from assay.model import Operation
-    from assay.violation import Violation
+    from assay.violation import Verdict, Violation
 
 __all__ = ["Trial"]
 
@@ -40,6 +41,7 @@ class Trial:
         self.last: Exchange | None = None
         self._seen: dict[Request, frozenset[Key]] = {}
         self._refused: Counter[object] = Counter()
+        self._observer = Observer(contract.api, contract.schemas)
 
     def attempt(self, operation: Operation, request: Request, *, valid: bool, scenario: str = "") -> frozenset[Key]:
         """Try one case and return the causes that it shows; costs nothing when it was tried before."""
@@ -47,13 +49,15 @@ class Trial:
         if known is not None:
             return known
         self._seen[request] = frozenset()
-        exchange = self._proven(Exchange(operation, request, scenario=scenario), valid=valid)
+        verdict = self.contract.check_request(request)
+        exchange = _proven(Exchange(operation, request, scenario=scenario), verdict, valid=valid)
         if exchange is None:
             self.result.unproven += 1
             return frozenset()
         site = None if exchange.flaw is None else (operation.id, exchange.flaw.rule, general(exchange.flaw))
         if self._refused[site] >= _REFUSALS:
             return frozenset()
+        self.result.counts.add(self._observer.observe(request, verdict))
         violations, exchange = self._exchanged(exchange)
         fresh = [v for v in violations if key(exchange, v) not in self.result.findings]
         for violation in violations:
@@ -71,15 +75,6 @@ class Trial:
         """Record a violation that was found in another way than by judging a case."""
         self.result.findings.add(exchange, violation)
         self.watch.update(self.courier.sent, len(self.result.findings))
-
-    def _proven(self, exchange: Exchange, *, valid: bool) -> Exchange | None:
-        """The exchange with its flaw, or None when the contract does not confirm the label."""
-        verdict = self.contract.check_request(exchange.request)
-        if verdict.operation != exchange.operation.id or verdict.ok != valid:
-            return None
-        if valid:
-            return exchange
-        return replace(exchange, flaw=next(v for v in verdict.violations if v.severity == "violation"))
 
     def _exchanged(self, exchange: Exchange) -> tuple[tuple[Violation, ...], Exchange]:
         """Send, judge and count."""
@@ -136,3 +131,12 @@ class Trial:
         tally.late += 1
         if tally.late >= _TIME_OUTS:
             tally.closed = f"{_TIME_OUTS} time-outs in a row"
+
+
+def _proven(exchange: Exchange, verdict: Verdict, *, valid: bool) -> Exchange | None:
+    """The exchange with its flaw, or None when the contract does not confirm the label."""
+    if verdict.operation != exchange.operation.id or verdict.ok != valid:
+        return None
+    if valid:
+        return exchange
+    return replace(exchange, flaw=next(v for v in verdict.violations if v.severity == "violation"))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from assay.schema.check import Schemas
     from assay.violation import Verdict, Violation
 
-__all__ = ["Counts", "Observer", "Share", "Universe", "share"]
+__all__ = ["Counts", "Key", "Observer", "Share", "Universe", "key", "share"]
 
 Key = tuple[str, str, str, str, str]
 """Operation, part, pointer, keyword, name: what tells sites apart, and can be written down and read again."""
@@ -41,9 +41,12 @@ def key(site: Site) -> Key:
     return site.operation, site.part, site.pointer, site.keyword, site.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counts:
-    """How often each site was tried from inside (in a valid request) and from outside; ``+`` merges two counts."""
+    """How often each site was tried from inside (in a valid request) and from outside.
+
+    ``+`` merges two counts into a third, ``add`` another into this one.
+    """
 
     inside: Counter[Key] = field(default_factory=Counter)
     outside: Counter[Key] = field(default_factory=Counter)
@@ -51,6 +54,12 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(self.inside + other.inside, self.outside + other.outside, self.requests + other.requests)
+
+    def add(self, other: Counts) -> None:
+        """Count another's requests too."""
+        self.inside.update(other.inside)
+        self.outside.update(other.outside)
+        self.requests += other.requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,15 @@ class Universe:
         return cls(
             frozenset(key(one.site) for one in known if one.inside),
             frozenset(key(one.site) for one in known if one.outside is not None),
+        )
+
+    @classmethod
+    def named(cls, found: Iterable[Site]) -> Universe:
+        """Every side that some sites have, whether a probe reaches it or not."""
+        known = list(found)
+        return cls(
+            frozenset(key(site) for site in known if "inside" in site.sides),
+            frozenset(key(site) for site in known if "outside" in site.sides),
         )
 
     def __or__(self, other: Universe) -> Universe:
@@ -130,15 +148,10 @@ class Observer:
 
     def observe_all(self, pairs: Iterable[tuple[Request, Verdict]]) -> Counts:
         """Count a stream of requests with their verdicts."""
-        inside: Counter[Key] = Counter()
-        outside: Counter[Key] = Counter()
-        total = 0
+        total = Counts()
         for request, verdict in pairs:
-            one = self.observe(request, verdict)
-            inside.update(one.inside)
-            outside.update(one.outside)
-            total += one.requests
-        return Counts(inside, outside, total)
+            total.add(self.observe(request, verdict))
+        return total
 
     def _outside(self, lens: _Lens, verdict: Verdict) -> set[Key]:
         found: set[Key] = set()

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from assay.messages import Request
     from assay.model import Api, Operation
     from assay.schema.check import Check, Schemas
-    from assay.violation import Verdict
+    from assay.violation import Part, Verdict
 
     Judge = Callable[[Request], Verdict]
 
-__all__ = ["Outcome", "Prober", "probes"]
+__all__ = ["Outcome", "Prober"]
 
 _TRIED = 60  # values put in one place before a site is given up
 _LATE = 1  # values tried for the site's own pointer once its union tells of it
@@ -68,25 +68,6 @@ class Outcome:
         return self.violation is not None and self.violation.pointer == self.site.pointer
 
 
-def probes(
-    api: Api, schemas: Schemas, operation: Operation, dials: Dials = DIALS, *, judge: Judge | None = None
-) -> Iterator[Case]:
-    """Yield the probes of an operation, each request once: all from inside first, then all from outside.
-
-    ``judge`` is the contract's verdict on a request; without it the schemas alone are asked, and a rule that no schema
-    states may object to an inside probe.
-    """
-    outcomes = Prober(api, schemas, operation, dials, judge=judge).outcomes()
-    seen: set[tuple[Any, ...]] = set()
-    for case in (*(case for one in outcomes for case in one.inside), *(one.outside for one in outcomes)):
-        if case is None:
-            continue
-        mark = (case.request.method, case.request.target, case.request.headers, case.request.body)
-        if mark not in seen:
-            seen.add(mark)
-            yield case
-
-
 class Prober:
     """Builds and proves the probes of one operation."""
 
@@ -100,25 +81,52 @@ class Prober:
         self._dials = dials
         self._judge = judge
         self._maker = CaseMaker(schemas, operation)
+        self._roots = roots(schemas, operation) if self._maker.possible else iter(())
+        self._made: list[Bench] = []
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """What became of every site, in the order of :func:`sites`."""
-        if not self._maker.possible:
-            return tuple(Outcome(site, no_inside=_UNWRITTEN, no_outside=_UNWRITTEN) for site in self.sites)
-        found: dict[Site, Outcome] = {}
-        for root in roots(self._schemas, self._operation):
+        return tuple(self.outcome(site) for site in self.sites)
+
+    def outcome(self, site: Site) -> Outcome:
+        """Probe one site from both sides."""
+        bench = self._bench(site)
+        if bench is None:
+            return self._outer(site)
+        outside, violation, reason = bench.outside(site)
+        inside = bench.inside(site)
+        return Outcome(site, inside, outside, violation, bench.lacking(site) if not inside else "", reason)
+
+    def inside(self) -> Iterator[tuple[Site, tuple[Case, ...]]]:
+        """Yield the sites with the valid requests on their edges, each built when it is asked for."""
+        for site in self.sites:
+            bench = self._bench(site)
+            yield site, self._outer(site).inside if bench is None else bench.inside(site)
+
+    def outside(self) -> Iterator[tuple[Site, Case]]:
+        """Yield the sites with the request that breaks each alone, where there is one, built when it is asked for."""
+        for site in self.sites:
+            bench = self._bench(site)
+            case = self._outer(site).outside if bench is None else bench.outside(site)[0]
+            if case is not None:
+                yield site, case
+
+    def _bench(self, site: Site) -> Bench | None:
+        """The bench of a site; None for what must be there at all, and for what cannot be written."""
+        return next((bench for bench in self._benches() if bench.part == site.part and bench.has(site)), None)
+
+    def _benches(self) -> Iterator[Bench]:
+        """The benches of all roots, each made when it is first looked at."""
+        yield from self._made
+        for root in self._roots:
             subject = subject_of(self._maker, self._schemas, root, self._dials)
-            if subject is None:
-                continue
-            bench = Bench(self._api, self._schemas, subject, self._judge)
-            for site in self.sites:
-                if site.part == root.part and site not in found and bench.has(site):
-                    found[site] = bench.outcome(site)
-        return tuple(found.get(site) or self._outer(site) for site in self.sites)
+            if subject is not None:
+                self._made.append(Bench(self._api, self._schemas, subject, self._judge))
+                yield self._made[-1]
 
     def _outer(self, site: Site) -> Outcome:
         """A parameter or body that must be there; or a site of what cannot be written."""
-        if site.spot is not None:
+        if site.spot is not None or not self._maker.possible:
             return Outcome(site, no_inside=_UNWRITTEN, no_outside=_UNWRITTEN)
         texts, body = defaults(self._maker, self._dials), default_body(self._maker, self._dials)
         at = place(site.part, site.path)
@@ -159,19 +167,29 @@ class Bench:
         """Whether a site is one of this part."""
         return site.spot is not None and site.spot.place.reference in self.spots
 
-    def outcome(self, site: Site) -> Outcome:
-        """Probe one site."""
-        spot = self.spots[site.spot.place.reference] if site.spot is not None else None
-        if spot is None:
-            return Outcome(site, no_inside=_NO_HOST, no_outside=_NO_HOST)
-        inside: tuple[Case, ...] = ()
-        if "inside" in site.sides:
-            inside = tuple(self._inside(site, spot))
-        outside, violation, reason = self._outside(site, spot) if "outside" in site.sides else (None, None, "")
-        host = self._hosts.host(spot)
-        lacking = _NO_HOST if host is None else _NO_EDGE
-        no_inside = lacking if "inside" in site.sides and not inside else ""
-        return Outcome(site, inside, outside, violation, no_inside, reason)
+    @property
+    def part(self) -> Part:
+        """The part of the request."""
+        return self._subject.root.part
+
+    def inside(self, site: Site) -> tuple[Case, ...]:
+        """The valid requests on the edges of a site, none where it has no inside or none was found."""
+        return tuple(self._inside(site, self._spot(site))) if "inside" in site.sides else ()
+
+    def outside(self, site: Site) -> tuple[Case | None, Violation | None, str]:
+        """The request that breaks a site alone with what is said of it; or the reason why there is none."""
+        return self._outside(site, self._spot(site)) if "outside" in site.sides else (None, None, "")
+
+    def lacking(self, site: Site) -> str:
+        """Why a site has nothing inside; empty where it should have nothing."""
+        if "inside" not in site.sides:
+            return ""
+        return _NO_HOST if self._hosts.host(self._spot(site)) is None else _NO_EDGE
+
+    def _spot(self, site: Site) -> Spot:
+        if site.spot is None:
+            raise ValueError("this site is of no schema")
+        return self.spots[site.spot.place.reference]
 
     def _inside(self, site: Site, spot: Spot) -> Iterator[Case]:
         if site.branch:
