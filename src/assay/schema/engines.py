@@ -90,12 +90,12 @@ class RustEngine:
         if keyword == "false" and steps[-1:] == ("additionalProperties",) and steps[-2:-1] != ("properties",):
             # Where no property is declared at all, the engine refuses the object and names none of them.
             keyword, names = "additionalProperties", tuple(value_at(value, path))
-        holder = steps if keyword == "false" else steps[:-1]
+        holder = pointer if keyword == "false" else pointer.rpartition("/")[0]
         return Failure(
             keyword=keyword,
             path=path,
             pointer=pointer,
-            schema=self.places.find(below(uri, *holder)) or NOTHING,
+            schema=self.places.find(holder) or NOTHING,
             names=names,
             branches=tuple(
                 tuple(self._failure(inner, value) for inner in branch[:MOST_FAILURES])

@@ -147,16 +147,22 @@ def parts(reference: str) -> tuple[str, tuple[str, ...]]:
 class Places:
     """Looks up references in a set of documents (URI to JSON value)."""
 
-    __slots__ = ("_ids", "documents", "kept")
+    __slots__ = ("_found", "_ids", "documents", "kept")
 
     def __init__(self, documents: Mapping[str, Any]) -> None:
         self.documents = documents
         self._ids: bool | None = None
+        self._found: dict[str, Place | None] = {}
         # What other modules found out about a place, by question and reference; explaining asks again and again.
         self.kept: dict[tuple[str, str], Any] = {}
 
     def find(self, reference: str) -> Place | None:
         """Return the place that an absolute reference names, or None; anchors are not looked for."""
+        if reference not in self._found:
+            self._found[reference] = self._looked_up(reference)
+        return self._found[reference]
+
+    def _looked_up(self, reference: str) -> Place | None:
         uri, steps = parts(reference)
         if uri not in self.documents:
             return None
