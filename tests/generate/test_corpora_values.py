@@ -46,7 +46,10 @@ def _draw(strategy) -> list:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "share", "floor"),
-    [("openai-2026-08-21.yaml", 2, 700), ("openai-2.0.0.yaml", 1, 100), ("stripe.json", 12, 100)]
+    [
+        ("openai-2026-08-21.yaml", 2, 700), ("openai-2025-02-10.yaml", 4, 150), ("openai-2.0.0.yaml", 1, 100),
+        ("museum.yaml", 1, 15), ("stripe.json", 12, 100),
+    ],
 )  # fmt: skip
 def test_every_schema_is_reached_from_both_sides(shared: Path, name: str, share: int, floor: int) -> None:
     """Every schema of a published description has values that pass and values that fail, each as promised."""
