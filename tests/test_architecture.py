@@ -30,6 +30,7 @@ FLOORS = {
     "rules": 3,
     "contract": 4,
     "generate": 4,
+    "gateway": 4,
     "conformance": 5,
     "adapters": 5,
     "testing": 5,

@@ -15,6 +15,7 @@ from assay.messages import Headers
 from assay.spec.load import load_api
 from assay.violation import Verdict, Violation
 from assay.wire.routing import Router
+from assay.wire.sse import LIMIT
 
 if TYPE_CHECKING:
     import os
@@ -113,16 +114,17 @@ class Contract:
         found = check.check(exchange, response, head=head)
         return self._told(Verdict(operation.id, found))
 
-    def open_stream(self, request: Request, status: int, headers: HeadersLike) -> StreamCheck:
+    def open_stream(self, request: Request, status: int, headers: HeadersLike, *, limit: int = LIMIT) -> StreamCheck:
         """Open the check of a stream of server-sent events that answers ``request``.
 
-        Raises ``UsageError`` when the request belongs to no operation: there is nothing to check it by.
+        ``limit`` bounds one event, in bytes. Raises ``UsageError`` when the request belongs to no operation: there is
+        nothing to check it by.
         """
         route = self._router.find(request.method, request.target)
         if route.operation is None:
             raise UsageError(f"no operation for {request.method} {request.target.partition('?')[0]}")
         exchange = self._request_check(route.operation).exchange(request, route.path_values)
-        return self._response_check(route.operation).open(exchange, status, Headers(headers))
+        return self._response_check(route.operation).open(exchange, status, Headers(headers), limit=limit)
 
     def check_webhook(self, request: Request, name: str | None = None) -> Verdict:
         """Judge a request that the service sends to its user.
