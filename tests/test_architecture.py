@@ -81,13 +81,18 @@ SIDE_EFFECTS = {
     "httpx2": ("adapters",),
     "requests": ("adapters",),
     "uvicorn": ("adapters",),
+    "aiohttp": ("adapters",),
+    "multiprocessing": ("adapters",),
+    "prometheus_client": ("adapters",),
+    "opentelemetry": ("adapters",),
+    "logging": ("adapters",),
     "hypothesis": ("generate", "conformance", "testing"),
     "random": ("generate", "conformance"),
     "yaml": ("spec", "audit"),
     "pathlib": ("spec", "conformance", "audit", "commands", "cli"),
-    "rich": ("conformance", "cli"),
+    "rich": ("conformance", "commands", "cli"),
     "click": ("commands", "cli"),
-    "time": ("adapters", "conformance", "cli"),
+    "time": ("adapters", "conformance", "commands", "cli"),
 }
 
 LINES_PER_FILE = 460

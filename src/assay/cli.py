@@ -25,6 +25,7 @@ from assay.commands import options
 from assay.commands.check import check
 from assay.commands.lint import lint
 from assay.commands.sites import sites
+from assay.commands.top import top
 from assay.conformance.documents import Document
 from assay.conformance.outline import outline
 from assay.conformance.report import Live, show, show_plan
@@ -87,6 +88,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  read from the arguments, where e
 
 main.add_command(check)
 main.add_command(sites)
+main.add_command(top)
 
 
 @main.command()
