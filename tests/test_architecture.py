@@ -85,7 +85,7 @@ SIDE_EFFECTS = {
     "multiprocessing": ("adapters",),
     "prometheus_client": ("adapters",),
     "opentelemetry": ("adapters",),
-    "logging": ("adapters",),
+    "logging": ("adapters", "commands"),
     "hypothesis": ("generate", "conformance", "testing"),
     "random": ("generate", "conformance"),
     "yaml": ("spec", "audit"),

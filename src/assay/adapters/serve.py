@@ -19,25 +19,30 @@ from assay.errors import TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["serve"]
+__all__ = ["listen", "serve"]
 
 _PATIENCE = 10.0  # seconds for the server to come up, and again to go down
 _STEP = 0.002
 
 
 @contextmanager
-def serve(app: Any, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serve(
+    app: Any, *, host: str = "127.0.0.1", port: int = 0, http: Any = "h11", lifespan: bool = False
+) -> Iterator[str]:
     """Serve ``app`` while the block runs; yield its base URL without a path, ``http://127.0.0.1:40123``.
 
-    Port 0 takes a free one. Streams that are still open when the block ends are cut off.
+    Port 0 takes a free one. ``http`` is uvicorn's name or class of a protocol. Streams that are still open when the
+    block ends are cut off.
     Raises ``TargetError`` when the address cannot be taken or the server does not come up.
     """
-    listener = _listen(host, port)
+    listener = listen(host, port)
     config = uvicorn.Config(
         app,
         access_log=False,
         log_level="critical",
-        lifespan="off",
+        http=http,
+        loop="asyncio",
+        lifespan="on" if lifespan else "off",
         server_header=False,
         date_header=False,
         ws="none",
@@ -64,7 +69,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address; port 0 takes a free one. Raises ``TargetError`` when it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named so that asyncio switches Nagle off; else each answer waits 40 ms for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

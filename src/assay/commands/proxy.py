@@ -1,0 +1,94 @@
+"""``assay proxy``: a reverse proxy that validates before it forwards.
+
+The rule of this module: options become values, and every mistake in them is one line before anything is served.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assay.commands import options
+from assay.errors import UsageError
+from assay.gateway import Limits, Policy, Settings, read_policy
+from assay.spec.text import parse
+
+__all__ = ["proxy"]
+
+_UNKNOWN = click.Choice(["allow", "warn", "refuse"])
+
+
+@click.command()
+@click.option("--upstream", required=True, metavar="URL", help="Where to forward to, e.g. http://127.0.0.1:8000.")
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT")
+@click.option("--mode", default="observe", show_default=True, type=click.Choice(["off", "observe", "enforce"]))
+@click.option("--policy", "policy_file", metavar="FILE", help="Modes by operation, header and key (YAML); not --mode.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), metavar="N")
+@options.description
+@options.overlay
+@options.layer
+@click.option("--off", multiple=True, metavar="RULE", help="Switch a rule off by its id; repeatable.")
+@click.option("--fail-closed", is_flag=True, help="Refuse what is to be enforced when Assay itself errs.")
+@click.option("--unknown-fields", type=_UNKNOWN, help="Request fields that are not in the description.")
+@click.option("--unknown-paths", default="allow", show_default=True, type=_UNKNOWN, help="Paths that are not in it.")
+@click.option("--end-streams", is_flag=True, help="With responses in enforce: end a stream at a violation.")
+@click.option("--max-body", default=16, show_default=True, type=click.IntRange(1), metavar="MIB")
+@click.option("--timeout", default=600.0, show_default=True, type=click.FloatRange(1), metavar="SECONDS")
+def proxy(**given: Any) -> int:
+    """Forward to --upstream, and check every exchange on its way: observe it, or enforce the contract.
+
+    /healthz and /metrics are the proxy's own; SIGHUP reads the description again.
+    """
+    # The server and its client need the extra assay[gateway].
+    try:
+        from assay.adapters.proxy.forward import Upstream  # noqa: PLC0415
+        from assay.adapters.proxy.server import Options, serve_proxy  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the proxy needs the package {error.name}: pip install 'assay[gateway]'") from error
+    host, port = _address(given["listen"])
+    settings = Settings(
+        limits=Limits(body=given["max_body"] * 1024 * 1024),
+        fail_closed=given["fail_closed"],
+        unknown_fields=given["unknown_fields"],
+        unknown_paths=given["unknown_paths"],
+        end_streams=given["end_streams"],
+    )
+    contract = {"source": given["description"], "overlays": given["overlays"], "layer": given["layer"]}
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    serve_proxy(
+        Options(
+            Upstream(given["upstream"], idle=given["timeout"]),
+            _policy(given),
+            settings,
+            {**contract, "off": given["off"]},
+            host,
+            port,
+            given["workers"],
+        )
+    )
+    return 0
+
+
+def _policy(given: dict[str, Any]) -> Policy:
+    if given["policy_file"] is None:
+        return Policy.of(given["mode"])
+    path = Path(given["policy_file"])
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--policy: cannot read {path}: {error.strerror}") from error
+    try:
+        return read_policy(parse(data, str(path))[0])
+    except UsageError as error:
+        raise UsageError(f"--policy: {path}: {error}") from None
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Read HOST:PORT; a host of IPv6 stands in brackets, and an empty one means all addresses."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or len(port) > 5 or int(port) > 65535:  # noqa: PLR2004  16 bits
+        raise UsageError("--listen: expected HOST:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  it was asked for
