@@ -106,7 +106,7 @@ def test_the_honest_server_gives_no_findings_in_long_runs(contract, honest, seed
     result = run_on(contract, honest, requests=500, seed=seed)
     assert not len(result.findings), told(result)
     assert result.sent == 500
-    assert sum(t.accepted for t in result.tallies.values()) >= 150
+    assert sum(t.accepted for t in result.tallies.values()) >= 90
     assert sum(t.invalid for t in result.tallies.values()) >= 100
 
 

@@ -73,6 +73,69 @@ MESSAGES = {
         "moderations.yaml#CreateModerationResponse",
         None,
     ),
+    "listAssistants": (None, "assistants.yaml#ListAssistantsResponse", None),
+    "createAssistant": ("assistants.yaml#CreateAssistantRequest", "assistants.yaml#AssistantObject", None),
+    "getAssistant": (None, "assistants.yaml#AssistantObject", None),
+    "modifyAssistant": ("assistants.yaml#ModifyAssistantRequest", "assistants.yaml#AssistantObject", None),
+    "deleteAssistant": (None, "assistants.yaml#DeleteAssistantResponse", None),
+    "createThread": ("threads.yaml#CreateThreadRequest", "threads.yaml#ThreadObject", None),
+    "getThread": (None, "threads.yaml#ThreadObject", None),
+    "modifyThread": ("threads.yaml#ModifyThreadRequest", "threads.yaml#ThreadObject", None),
+    "deleteThread": (None, "threads.yaml#DeleteThreadResponse", None),
+    "listMessages": (None, "threads.yaml#ListMessagesResponse", None),
+    "createMessage": ("threads.yaml#CreateMessageRequest", "threads.yaml#MessageObject", None),
+    "getMessage": (None, "threads.yaml#MessageObject", None),
+    "modifyMessage": ("threads.yaml#ModifyMessageRequest", "threads.yaml#MessageObject", None),
+    "deleteMessage": (None, "threads.yaml#DeleteMessageResponse", None),
+    "createThreadAndRun": (
+        "runs.yaml#CreateThreadAndRunRequest",
+        "runs.yaml#RunObject",
+        "run-events.yaml#AssistantStreamEvent",
+    ),
+    "listRuns": (None, "runs.yaml#ListRunsResponse", None),
+    "createRun": ("runs.yaml#CreateRunRequest", "runs.yaml#RunObject", "run-events.yaml#AssistantStreamEvent"),
+    "getRun": (None, "runs.yaml#RunObject", None),
+    "modifyRun": ("runs.yaml#ModifyRunRequest", "runs.yaml#RunObject", None),
+    "cancelRun": (None, "runs.yaml#RunObject", None),
+    "submitToolOuputsToRun": (
+        "runs.yaml#SubmitToolOutputsRunRequest",
+        "runs.yaml#RunObject",
+        "run-events.yaml#AssistantStreamEvent",
+    ),
+    "listRunSteps": (None, "run-steps.yaml#ListRunStepsResponse", None),
+    "getRunStep": (None, "run-steps.yaml#RunStepObject", None),
+    "listVectorStores": (None, "vector-stores.yaml#ListVectorStoresResponse", None),
+    "createVectorStore": ("vector-stores.yaml#CreateVectorStoreRequest", "vector-stores.yaml#VectorStoreObject", None),
+    "getVectorStore": (None, "vector-stores.yaml#VectorStoreObject", None),
+    "modifyVectorStore": ("vector-stores.yaml#UpdateVectorStoreRequest", "vector-stores.yaml#VectorStoreObject", None),
+    "deleteVectorStore": (None, "vector-stores.yaml#DeleteVectorStoreResponse", None),
+    "searchVectorStore": (
+        "vector-stores.yaml#VectorStoreSearchRequest",
+        "vector-stores.yaml#VectorStoreSearchResultsPage",
+        None,
+    ),
+    "listVectorStoreFiles": (None, "vector-store-files.yaml#ListVectorStoreFilesResponse", None),
+    "createVectorStoreFile": (
+        "vector-store-files.yaml#CreateVectorStoreFileRequest",
+        "vector-store-files.yaml#VectorStoreFileObject",
+        None,
+    ),
+    "getVectorStoreFile": (None, "vector-store-files.yaml#VectorStoreFileObject", None),
+    "updateVectorStoreFileAttributes": (
+        "vector-store-files.yaml#UpdateVectorStoreFileAttributesRequest",
+        "vector-store-files.yaml#VectorStoreFileObject",
+        None,
+    ),
+    "deleteVectorStoreFile": (None, "vector-store-files.yaml#DeleteVectorStoreFileResponse", None),
+    "retrieveVectorStoreFileContent": (None, "vector-store-files.yaml#VectorStoreFileContentResponse", None),
+    "createVectorStoreFileBatch": (
+        "vector-store-files.yaml#CreateVectorStoreFileBatchRequest",
+        "vector-store-files.yaml#VectorStoreFileBatchObject",
+        None,
+    ),
+    "getVectorStoreFileBatch": (None, "vector-store-files.yaml#VectorStoreFileBatchObject", None),
+    "cancelVectorStoreFileBatch": (None, "vector-store-files.yaml#VectorStoreFileBatchObject", None),
+    "listFilesInVectorStoreBatch": (None, "vector-store-files.yaml#ListVectorStoreFilesResponse", None),
 }
 PATHS = {
     "/v1/chat/completions": "createChatCompletion",
@@ -140,21 +203,27 @@ def follow(name: str, schema: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def traits(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what tells a branch of a union apart: its types, its constant, the constants of its properties."""
+    """Return what tells a branch of a union apart: its types, its required tags, what it needs and allows."""
     name, schema = follow(name, schema)
-    if "oneOf" in schema:
-        return {"types": set.union(*(traits(name, branch)["types"] for branch in schema["oneOf"])), "tags": {}}
+    if "oneOf" in schema and not any(set(branch) == {"required"} for branch in schema["oneOf"]):
+        inner = [traits(name, branch) for branch in schema["oneOf"]]
+        shared = set.intersection(*(set(branch["tags"]) for branch in inner))
+        tags = {key: set.union(*(branch["tags"][key] for branch in inner)) for key in shared}
+        return {"types": set.union(*(branch["types"] for branch in inner)), "tags": tags, "need": set()}
     types = schema.get("type", [])
     tags = {}
     for key in schema.get("required", ()):
         _, inner = follow(name, schema.get("properties", {}).get(key, {}))
-        if "const" in inner:
-            tags[key] = inner["const"]
+        values = inner.get("enum", [inner["const"]] if "const" in inner else [])
+        if values:
+            tags[key] = set(values)
     found = {
         "types": {types} if isinstance(types, str) else set(types),
         "tags": tags,
-        "need": schema.get("required", []),
+        "need": set(schema.get("required", ())),
     }
+    if schema.get("additionalProperties") is False:
+        found["names"] = set(schema["properties"])
     if "enum" in schema:
         found["types"] = {"enum"}
     if "items" in schema:
@@ -166,7 +235,9 @@ def apart(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether no value can have the traits of both."""
     if one["types"] and other["types"] and not one["types"] & other["types"]:
         return True
-    if any(one["tags"][key] != other["tags"][key] for key in one["tags"].keys() & other["tags"].keys()):
+    if any(not one["tags"][key] & other["tags"][key] for key in one["tags"].keys() & other["tags"].keys()):
+        return True
+    if any("names" in closed and open_["need"] - closed["names"] for closed, open_ in ((one, other), (other, one))):
         return True
     return "items" in one and "items" in other and apart(one["items"], other["items"])
 
@@ -207,11 +278,11 @@ def test_every_operation_documents_success_and_errors() -> None:
 
 
 def test_unions_are_disjoint_by_construction() -> None:
-    """Two branches of a oneOf differ in their type, in a constant tag, or in what their items are."""
+    """Two branches of a oneOf differ in their type, the values of a tag, what they need and forbid, or their items."""
     pairs = 0
     for name, document in DOCUMENTS.items():
         for schema in schemas(document):
-            branches = [traits(name, branch) for branch in schema.get("oneOf", ()) if "required" not in branch]
+            branches = [traits(name, branch) for branch in schema.get("oneOf", ()) if set(branch) != {"required"}]
             for number, one in enumerate(branches):
                 for other in branches[number + 1 :]:
                     pairs += 1

@@ -18,8 +18,12 @@ from assay.generate.media_values import png, wav
 
 CONTRACT = load("openai")
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
-# Any path segment is a name of a model or a file, and the list of models takes nothing: there is nothing to break.
-UNBREAKABLE = {"listModels", "retrieveModel", "deleteModel", "retrieveFile", "deleteFile", "downloadFile"}
+# Any path segment is the name of something: where there is nothing else, there is nothing to break.
+UNBREAKABLE = {
+    name
+    for name, operation in OPERATIONS.items()
+    if operation.body is None and all(parameter.location == "path" for parameter in operation.parameters)
+}
 
 
 def drawn(name: str, count: int, dials: Dials = DIALS, *, valid: bool = True) -> list:

@@ -169,6 +169,24 @@ def _response(draft: Draft) -> None:
         draft.body["stream"] = True
 
 
+def _chunked(draft: Draft) -> None:
+    """Parts of files share half of their tokens at most, wherever in a body they are described.
+
+    The token budgets of runs are large by contract, and are left alone.
+    """
+    draft.put("model", draft.source.pick(draft.source.dials.models))
+    waiting: list[Any] = [draft.body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+            size, shared = value.get("max_chunk_size_tokens"), value.get("chunk_overlap_tokens")
+            if isinstance(size, int) and isinstance(shared, int):
+                value["chunk_overlap_tokens"] = min(shared, size // 2)
+
+
 _GENERIC = Domain(("model", *TOKEN_LIMITS), _model_and_limits)
 _TEXT = ("stream", "stream_options", "stop", "n", *_GENERIC.owned)
 
@@ -196,6 +214,13 @@ DOMAINS: dict[str, Domain] = {
         ("input", "stream", "stream_options", "previous_response_id", "conversation", *_GENERIC.owned),
         _response,
         rare=("tools", "tool_choice", "prompt", "background", "moderation", "include"),
+    ),
+    **dict.fromkeys(
+        (
+            "createAssistant", "createThread", "createRun", "createThreadAndRun", "createVectorStore",
+            "createVectorStoreFile", "createVectorStoreFileBatch",
+        ),
+        Domain(("model",), _chunked),
     ),
 }  # fmt: skip
 """Domain strategies by operation id; a later one extends this table."""
