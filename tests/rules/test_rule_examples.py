@@ -6,6 +6,7 @@ import base64
 import struct
 
 import pytest
+from assistant_examples import EXAMPLES as ASSISTANTS
 
 from assay.rules.catalogue import standard
 from assay.rules.registry import Exchange
@@ -218,6 +219,9 @@ EXAMPLES = [
     ("responses/parallel-tool-calls", answer(function_call(), request={"parallel_tool_calls": False}),
      answer(function_call("a"), function_call("b"), request={"parallel_tool_calls": False})),
 ]  # fmt: skip
+
+
+EXAMPLES += ASSISTANTS
 
 
 def broken(exchange):

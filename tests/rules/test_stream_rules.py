@@ -6,6 +6,7 @@ import copy
 import tracemalloc
 
 import pytest
+from assistant_examples import STREAMS
 
 from assay.rules.catalogue import standard
 from assay.rules.registry import Exchange
@@ -219,6 +220,7 @@ EXAMPLES = [
     *(("createChatCompletion", *row) for row in CHAT),
     *(("createCompletion", f"completions-stream/{rule}", *row) for rule, *row in COMPLETIONS),
     *(("createResponse", f"responses-stream/{rule}", {}, *row) for rule, *row in RESPONSES),
+    *STREAMS,
 ]
 
 

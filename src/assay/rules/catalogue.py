@@ -13,11 +13,17 @@ from assay.rules import (
     chat_stream,
     completions,
     embeddings,
+    identity,
     images,
     models,
+    pages,
     responses,
     responses_stream,
+    runs,
+    runs_stream,
     streams,
+    threads,
+    vector_stores,
 )
 from assay.rules.registry import Registry
 
@@ -38,6 +44,12 @@ RULE_SETS = (
     images.rules,
     responses.rules,
     responses_stream.rules,
+    pages.rules,
+    identity.rules,
+    threads.rules,
+    runs.rules,
+    runs_stream.rules,
+    vector_stores.rules,
 )
 
 

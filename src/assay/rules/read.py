@@ -6,11 +6,14 @@ as an empty list, and the schemas tell of it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-__all__ = ["at", "integer", "is_json", "listed", "objects", "text"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["at", "integer", "is_json", "listed", "objects", "shown", "text"]
 
 
 def at(value: Any, *names: str) -> Any:
@@ -44,6 +47,14 @@ def listed(value: Any) -> list[Any]:
 def objects(value: Any) -> list[tuple[int, dict[str, Any]]]:
     """Return the objects of an array with their indexes."""
     return [(number, item) for number, item in enumerate(listed(value)) if isinstance(item, dict)]
+
+
+def shown(response: Any) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
+    """Yield the objects that a response shows, with their places: those of a page, or the one that it is."""
+    if isinstance(at(response, "data"), list):
+        yield from ((("data", number), item) for number, item in objects(response["data"]))
+    elif isinstance(response, dict):
+        yield (), response
 
 
 def is_json(value: str) -> bool:
