@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+pytest_plugins = ("pytester",)
+
 ROOT = Path(__file__).parent
 SHARED = Path(os.environ.get("ASSAY_SHARED", ROOT.parent / "shared"))
 
