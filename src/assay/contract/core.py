@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from assay.contract.stream import StreamCheck
     from assay.messages import HeadersLike, Request, Response
     from assay.model import Api, Operation
-    from assay.rules.registry import Registry
+    from assay.rules.registry import Registry, RuleSet
     from assay.schema.check import EngineName, Schemas
     from assay.spec.load import Layer, Source
     from assay.wire.routing import Route
@@ -41,20 +41,28 @@ class Contract:
 
     ``engine`` is ``rust`` (jsonschema-rs) or ``reference`` (jsonschema). ``strict_query`` makes undeclared query
     parameters violations. ``off`` are ids of rules that are switched off; an unknown id is a ``UsageError``.
+    ``rules`` are rule sets of one's own, beside those that Assay brings.
     """
 
     def __init__(
-        self, api: Api, *, engine: EngineName = "rust", strict_query: bool = False, off: Iterable[str] = ()
+        self,
+        api: Api,
+        *,
+        engine: EngineName = "rust",
+        strict_query: bool = False,
+        off: Iterable[str] = (),
+        rules: Iterable[RuleSet] = (),
     ) -> None:
         self.api = api
         self._engine: EngineName = engine
         self._off = tuple(off)
+        self._more = tuple(rules)
         self._strict_query = strict_query
         self._router = Router(api.operations)
         self._by_id = {operation.id: operation for operation in api.operations}
         self._requests: dict[str, RequestCheck] = {}
         self._responses: dict[str, ResponseCheck] = {}
-        if self._off or engine != "rust":
+        if self._off or self._more or engine != "rust":
             _ = self.rules, self.schemas  # a misspelt name is told now
 
     @cached_property
@@ -69,7 +77,7 @@ class Contract:
         """The rules that no schema states, without those switched off."""
         from assay.rules.catalogue import standard  # noqa: PLC0415
 
-        return standard(off=self._off)
+        return standard(off=self._off, more=self._more)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -190,6 +198,7 @@ def load(  # noqa: PLR0913  one face for all that a contract can be told
     engine: EngineName = "rust",
     strict_query: bool = False,
     off: Iterable[str] = (),
+    rules: Iterable[RuleSet] = (),
 ) -> Contract:
     """Read a description and compile it.
 
@@ -199,7 +208,7 @@ def load(  # noqa: PLR0913  one face for all that a contract can be told
     and the pointer.
     """
     api = load_api(source, overlays=overlays, layer=layer, allow=allow)
-    return Contract(api, engine=engine, strict_query=strict_query, off=off)
+    return Contract(api, engine=engine, strict_query=strict_query, off=off, rules=rules)
 
 
 def _is_tag(violation: Violation) -> bool:

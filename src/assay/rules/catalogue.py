@@ -30,6 +30,8 @@ from assay.rules.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from assay.rules.registry import RuleSet
+
 __all__ = ["RULE_SETS", "standard"]
 
 RULE_SETS = (
@@ -53,6 +55,6 @@ RULE_SETS = (
 )
 
 
-def standard(*, off: Iterable[str] = ()) -> Registry:
-    """Return the registry of all rules, without those whose ids are in ``off``."""
-    return Registry(RULE_SETS, off=off)
+def standard(*, off: Iterable[str] = (), more: Iterable[RuleSet] = ()) -> Registry:
+    """Return the registry of all rules and of ``more`` rule sets, without those whose ids are in ``off``."""
+    return Registry((*RULE_SETS, *more), off=off)

@@ -1,0 +1,193 @@
+"""The pytest plugin: proof in your own tests that what your code sends is valid, and that what it reads is what it may.
+
+The rule of this module: it holds pytest's hooks and nothing else, and imports nothing of Assay until a test asks for
+it, so that a suite that does not use it pays nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from assay.contract import Contract
+    from assay.rules.registry import RuleSet
+    from assay.testing.observe import Watch  # noqa: F401  the type of what is kept under a key
+    from assay.testing.session import Suite
+
+_MARKER = (
+    "assay(description, *, overlays, layer, hosts, off, unknown, mode): check the traffic of this test against a "
+    "contract; the settings are those of the configuration (assay_description, ...); mode='off' leaves the test alone"
+)
+_INI: tuple[tuple[str, Any, Any, str], ...] = (
+    (
+        "assay_description",
+        "string",
+        "openai",
+        "the contract: 'openai' (bundled), or the path of a description",
+    ),
+    ("assay_overlays", "linelist", [], "OpenAPI overlays to apply, paths"),
+    ("assay_layer", "string", "compat", "compat (what clients can rely on) or strict (every letter)"),
+    ("assay_hosts", "linelist", [], "hosts of the contract, globs; default: those of the description's servers"),
+    ("assay_off", "linelist", [], "ids of rules to switch off"),
+    ("assay_unknown", "string", "warn", "calls that the description does not have: warn, fail or ignore"),
+    ("assay_mode", "string", "off", "observe: check every test, as --assay does; off: only marked ones"),
+)
+_SUITE = pytest.StashKey["Suite"]()
+_WATCH = pytest.StashKey["Watch"]()
+
+
+class Hooks:
+    """The hooks that a conftest.py may implement."""
+
+    @pytest.hookspec
+    def pytest_assay_rules(self, config: pytest.Config) -> Iterable[RuleSet]:
+        """Return rule sets of your own (``assay.rules.registry.RuleSet``); they judge beside Assay's."""
+        raise NotImplementedError
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare our hooks."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options and settings."""
+    group = parser.getgroup("assay", "contract tests of OpenAI-style APIs (assay)")
+    group.addoption("--assay", action="store_true", help="Check all traffic with the contract's hosts, in every test.")
+    for name, kind, default, text in _INI:
+        parser.addini(name, text, type=kind, default=default)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.fixture
+def assay_contract(request: pytest.FixtureRequest) -> Contract:
+    """The contract that this test's traffic is checked against; override it to use one of your own.
+
+    An override may return one ``assay.Contract`` or several.
+    """
+    suite = _suite(request.config)
+    return suite.contract(suite.settings_of(_marks(request.node))[0])
+
+
+@pytest.fixture(autouse=True)
+def _assay_scopes(request: pytest.FixtureRequest) -> None:
+    """Let an override of ``assay_contract`` have its way."""
+    watch = request.node.stash.get(_WATCH, None)
+    if watch is None:
+        return
+    given = request.getfixturevalue("assay_contract")
+    contracts = given if isinstance(given, list | tuple) else [given]
+    if [scope.contract for scope in watch.scopes[: len(contracts)]] != [*contracts]:
+        suite = _suite(request.config)
+        settings = suite.settings_of(_marks(request.node))[0]
+        watch.scopes[:] = [suite.scope(settings, contract) for contract in contracts]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Watch a test from its first fixture to its last."""
+    marks = _marks(item)
+    config = item.config
+    on = config.getoption("--assay") or config.getini("assay_mode") != "off"
+    if not (on or marks or item.get_closest_marker("assay")) or (marks and marks[0].get("mode") == "off"):
+        return (yield)
+    from assay.errors import AssayError  # noqa: PLC0415  nothing of Assay is imported before a test asks for it
+
+    try:
+        suite = _suite(config)
+        settings = suite.settings_of(marks)
+        for one in settings:
+            suite.contract(one)
+    except AssayError as error:
+        raise pytest.UsageError(f"assay: {error}") from error
+    with suite.watching(settings) as watch:
+        item.stash[_WATCH] = watch
+        try:
+            return (yield)
+        finally:
+            del item.stash[_WATCH]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail the setup whose traffic broke the contract."""
+    result = yield
+    return _checked(item, result)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail the test whose traffic broke the contract."""
+    result = yield
+    return _checked(item, result)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail the teardown whose traffic broke the contract."""
+    result = yield
+    return _checked(item, result)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the message of the contract first, whatever else went wrong."""
+    report = yield
+    watch = item.stash.get(_WATCH, None)
+    if watch is not None:
+        from assay.testing.reporting import told  # noqa: PLC0415
+
+        told(report, call, watch)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Tell what is no failure: hazards, and calls that could not be judged."""
+    suite = config.stash.get(_SUITE, None)
+    if suite is None:
+        return
+    from assay.testing.reporting import summary  # noqa: PLC0415
+
+    summary(terminalreporter, suite)
+
+
+def _checked(item: pytest.Item, result: object) -> object:
+    __tracebackhide__ = True
+    watch = item.stash.get(_WATCH, None)
+    if watch is not None:
+        watch.check()
+    return result
+
+
+def _suite(config: pytest.Config) -> Suite:
+    """The suite of this run, made when a test first asks for it."""
+    suite = config.stash.get(_SUITE, None)
+    if suite is None:
+        from assay.testing.session import Suite  # noqa: PLC0415
+        from assay.testing.settings import Settings  # noqa: PLC0415
+
+        given = {name.removeprefix("assay_"): config.getini(name) for name, *_ in _INI}
+        rules = [rule_set for sets in config.hook.pytest_assay_rules(config=config) for rule_set in sets]
+        suite = config.stash[_SUITE] = Suite(Settings().changed(given), config.rootpath, rules)
+    return suite
+
+
+def _marks(item: Any) -> list[dict[str, Any]]:
+    """What the markers of a test say, the nearest first."""
+    marks = []
+    for mark in item.iter_markers("assay"):
+        given = dict(mark.kwargs)
+        if mark.args:
+            given["description"] = mark.args[0]
+        marks.append(given)
+    return marks
