@@ -58,6 +58,7 @@ ORDER = {
         "cache",
         "compiling",
         "load",
+        "profiles",
     ],
     "schema": [
         "formats",

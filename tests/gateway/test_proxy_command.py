@@ -50,6 +50,8 @@ DESCRIPTION = {
         (["--upstream", "http://h", "--policy", "odd.yaml"], "no operation 'createOtter'"),
         (["--upstream", "http://h", "--description", "none.yaml"], "there is no such file"),
         (["--upstream", "http://h", "--off", "otter"], "otter"),
+        (["--upstream", "http://h", "--profile", "otter"], "there is no profile 'otter'; there are: azure"),
+        (["--upstream", "http://h", "--profile", "vllm", "--description", "x"], "for the bundled description"),
         ([], "--upstream"),
     ],
 )

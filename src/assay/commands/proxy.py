@@ -14,6 +14,7 @@ import click
 from assay.commands import options
 from assay.errors import UsageError
 from assay.gateway import Limits, Policy, Settings, read_policy
+from assay.spec.profiles import profile
 from assay.spec.text import parse
 
 __all__ = ["proxy"]
@@ -30,6 +31,9 @@ _UNKNOWN = click.Choice(["allow", "warn", "refuse"])
 @options.description
 @options.overlay
 @options.layer
+@click.option(
+    "--profile", metavar="NAME", help="What the upstream has of its own: vllm, ollama, llamacpp, groq, azure."
+)
 @click.option("--off", multiple=True, metavar="RULE", help="Switch a rule off by its id; repeatable.")
 @click.option("--fail-closed", is_flag=True, help="Refuse what is to be enforced when Assay itself errs.")
 @click.option("--unknown-fields", type=_UNKNOWN, help="Request fields that are not in the description.")
@@ -56,20 +60,30 @@ def proxy(**given: Any) -> int:
         unknown_paths=given["unknown_paths"],
         end_streams=given["end_streams"],
     )
-    contract = {"source": given["description"], "overlays": given["overlays"], "layer": given["layer"]}
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     serve_proxy(
         Options(
             Upstream(given["upstream"], idle=given["timeout"]),
             _policy(given),
             settings,
-            {**contract, "off": given["off"]},
+            _contract(given),
             host,
             port,
             given["workers"],
         )
     )
     return 0
+
+
+def _contract(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of ``assay.load``."""
+    overlays, off = given["overlays"], given["off"]
+    if given["profile"] is not None:
+        if given["description"] != "openai":
+            raise UsageError("--profile: a profile is for the bundled description; give --overlay instead")
+        found = profile(given["profile"])
+        overlays, off = (*found.overlays, *overlays), (*found.off, *off)
+    return {"source": given["description"], "overlays": overlays, "layer": given["layer"], "off": off}
 
 
 def _policy(given: dict[str, Any]) -> Policy:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from assay.errors import DescriptionError, ReferenceRefused, UsageError
+from assay.model import Repair
 from assay.spec import cache as caching
 from assay.spec.read import read
 from assay.spec.refs import Tree
@@ -27,7 +28,7 @@ from assay.spec.text import own, parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from assay.model import Api, Repair
+    from assay.model import Api
     from assay.spec.overlay import Overlay
 
 __all__ = ["Layer", "Source", "load_api", "schemas_folder"]
@@ -104,11 +105,19 @@ def _compile(files: _Files, value: Any, repairs: tuple[Repair, ...], overlays: l
     from assay.spec.compiling import applied, normalised  # noqa: PLC0415  see that module's rule
 
     source = files.names.get(files.root, "the description")
-    value, made = applied(value, [(overlay.parsed(), overlay.ours) for overlay in overlays], source)
+    own_overlays = []
+    for overlay in overlays:
+        parsed = overlay.parsed()
+        uri = files.extended(parsed)
+        if uri is None:
+            own_overlays.append((parsed, overlay.ours))
+        else:
+            files.overlays.setdefault(uri, []).append((parsed, False))
+    value, made = applied(value, own_overlays, source)
     tree = Tree(files.root, {files.root: value}, files.retrieve)
     tree.names = files.names
     mended = normalised(tree)
-    return _Work(tree.documents, (*repairs, *made, *files.repairs, *mended), files.digests)
+    return _Work(tree.documents, (*repairs, *made, *files.repairs, *files.unused(), *mended), files.digests)
 
 
 class _Work(caching.Compiled):
@@ -179,6 +188,8 @@ class _Files:
         self.names: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.repairs: tuple[Repair, ...] = ()
+        # For documents beside the root, by their URI; as ``applied`` takes them.
+        self.overlays: dict[str, list[tuple[Overlay, bool]]] = {}
         self.allowed = tuple(os.fspath(one) for one in allow)
         self._folder = folder
         self._urls = dict(one.split("=", 1) for one in self.allowed if "://" in one and "=" in one)
@@ -195,7 +206,31 @@ class _Files:
         self.names[uri] = str(path)
         value, made = parse(data, str(path))
         self.repairs = (*self.repairs, *made)
+        if uri not in self.overlays:
+            return value
+        from assay.spec.compiling import applied  # noqa: PLC0415  see that module's rule
+
+        value, changes = applied(value, self.overlays[uri], str(path))
+        self.repairs = (*self.repairs, *changes)
         return value
+
+    def extended(self, overlay: Overlay) -> str | None:
+        """The URI of the document beside the root that an overlay extends; None means the root."""
+        name = (overlay.extends or "").rpartition("/")[2]
+        uri = f"file:///{name}"
+        beside = self._folder is not None and name and uri != self.root and (self._folder / unquote(name)).is_file()
+        return uri if beside else None
+
+    def unused(self) -> tuple[Repair, ...]:
+        """The actions of overlays for documents that nothing refers to: not applied."""
+        found = [
+            overlay for uri, overlays in self.overlays.items() if uri not in self.digests for overlay, _ in overlays
+        ]
+        return tuple(
+            Repair(f"{one.source}{action.pointer}", action.target.text, action.reason, count=0, applied=False)
+            for one in found
+            for action in one.actions
+        )
 
     def path(self, uri: str) -> Path:
         """Return where a document lies, or refuse it (ReferenceRefused)."""
