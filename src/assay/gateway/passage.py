@@ -93,11 +93,16 @@ class Passage:
             self._skeleton = Skeleton(headers.content_type or "", self._gate.settings.limits.body)
         return self._skeleton
 
-    def judge(self, body: bytes) -> Refusal | None:
-        """Judge the request with its body (or the skeleton of it); return the refusal, or None to let it pass."""
+    def take(self, body: bytes) -> Request:
+        """Take the request's body without judging it, so that the response can be judged by it."""
         known = self._request
         # A new request, as a check keeps what it has read in it.
-        self._request = request = Request(known.method, known.target, known.headers, body)
+        self._request = Request(known.method, known.target, known.headers, body)
+        return self._request
+
+    def judge(self, body: bytes) -> Refusal | None:
+        """Judge the request with its body (or the skeleton of it); return the refusal, or None to let it pass."""
+        request = self.take(body)
         if self.modes.requests == "off":
             return None
         began = self._gate.clock()
