@@ -6,6 +6,7 @@ it, so that a suite that does not use it pays nothing.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from assay.contract import Contract
     from assay.rules.registry import RuleSet
     from assay.testing.observe import Watch  # noqa: F401  the type of what is kept under a key
-    from assay.testing.session import Suite
+    from assay.testing.session import Suite, Tape
 
 _MARKER = (
     "assay(description, *, overlays, layer, hosts, off, unknown, mode): check the traffic of this test against a "
@@ -58,6 +59,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options and settings."""
     group = parser.getgroup("assay", "contract tests of OpenAI-style APIs (assay)")
     group.addoption("--assay", action="store_true", help="Check all traffic with the contract's hosts, in every test.")
+    group.addoption("--assay-record", action="store_true", help="Use the network and write a cassette for each test.")
+    group.addoption(
+        "--assay-replay", action="store_true", help="Use no network: a test without a cassette fails at its first call."
+    )
+    group.addoption("--assay-live", action="store_true", help="Use the network, whether there are cassettes or not.")
     for name, kind, default, text in _INI:
         parser.addini(name, text, type=kind, default=default)
 
@@ -96,8 +102,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Watch a test from its first fixture to its last."""
     marks = _marks(item)
     config = item.config
-    on = config.getoption("--assay") or config.getini("assay_mode") != "off"
-    if not (on or marks or item.get_closest_marker("assay")) or (marks and marks[0].get("mode") == "off"):
+    if not _watched(item, marks):
         return (yield)
     from assay.errors import AssayError  # noqa: PLC0415  nothing of Assay is imported before a test asks for it
 
@@ -108,7 +113,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             suite.contract(one)
     except AssayError as error:
         raise pytest.UsageError(f"assay: {error}") from error
-    with suite.watching(settings) as watch:
+    with suite.watching(settings, _tape(item)) as watch:
         item.stash[_WATCH] = watch
         try:
             return (yield)
@@ -159,6 +164,30 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     from assay.testing.reporting import summary  # noqa: PLC0415
 
     summary(terminalreporter, suite)
+
+
+def _watched(item: pytest.Item, marks: list[dict[str, Any]]) -> bool:
+    """Whether a test asks to be watched, or all are."""
+    if marks and marks[0].get("mode") == "off":
+        return False
+    if marks or "assay" in getattr(item, "fixturenames", ()):
+        return True
+    options = ("--assay", "--assay-record", "--assay-replay", "--assay-live")
+    return any(item.config.getoption(name) for name in options) or item.config.getini("assay_mode") != "off"
+
+
+def _tape(item: pytest.Item) -> Tape | None:
+    """The cassette of a test, and what is to be done with it."""
+    from assay.testing.replay import cassette_of  # noqa: PLC0415
+    from assay.testing.session import Tape  # noqa: PLC0415
+
+    option = item.config.getoption
+    if option("--assay-live"):
+        return None
+    mode: Any = "record" if option("--assay-record") else "only" if option("--assay-replay") else "auto"
+    name = item.nodeid.partition("::")[2].replace("::", ".")
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return Tape(cassette_of(item.path, name), mode, moment)
 
 
 def _checked(item: pytest.Item, result: object) -> object:

@@ -73,7 +73,8 @@ class Seen:
 class Watch:
     """What one test is watched with, and what was seen.
 
-    ``answers`` replies instead of the network, when set. ``over`` is called with every exchange that has come to its
+    ``answers`` replies instead of the network, when set; with ``anywhere`` also where another host is asked for an
+    operation of the contract, since no host is needed then. ``over`` is called with every exchange that has come to its
     end, in whichever way. ``offences`` fail the test, and so do ``errors``, raised by whoever answers; ``hazards``
     and ``unjudged`` (calls that the description does not know) are told beside.
     """
@@ -86,6 +87,7 @@ class Watch:
     unjudged: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     exchanges: int = 0
+    anywhere: bool = False
 
     def check(self) -> None:
         """Raise ``ContractViolated`` for what was found since the last call."""
@@ -100,7 +102,7 @@ class Traffic:
     def __init__(self) -> None:
         self.watch: Watch | None = None
 
-    def begin(self, method: str, url: str) -> Exchange | None:  # noqa: ARG002  the method says nothing of the host
+    def begin(self, method: str, url: str) -> Exchange | None:
         """Open an exchange with a host of a contract."""
         watch = self.watch
         if watch is None:
@@ -109,6 +111,8 @@ class Traffic:
         for scope in watch.scopes:
             if scope.has(netloc):
                 return Observed(watch, scope, url)
+        if watch.anywhere and watch.scopes[0].contract.find(Request(method, url)) is not None:
+            return Observed(watch, watch.scopes[0], url)
         return None
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from assay.adapters.intercept import intercept
 from assay.contract import Contract, load
+from assay.errors import UsageError
 from assay.testing.observe import Scope, Traffic, Watch
+from assay.testing.replay import Recorder, Refusal, Replay
 from assay.testing.settings import Settings, hosts_of
 
 if TYPE_CHECKING:
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
     from assay.testing.observe import Seen
 
 __all__ = ["Suite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """The cassette of a test: ``record`` it, answer from it where it is there (``auto``), or from it ``only``."""
+
+    path: Path
+    mode: Literal["auto", "record", "only"]
+    moment: str
 
 
 class Suite:
@@ -73,25 +84,47 @@ class Suite:
         return Scope(contract, settings.hosts or hosts_of(contract), settings.unknown)
 
     @contextmanager
-    def watching(self, settings: Iterable[Settings]) -> Iterator[Watch]:
-        """Watch the traffic of this process, in all threads, while the block runs."""
+    def watching(self, settings: Iterable[Settings], tape: Tape | None = None) -> Iterator[Watch]:
+        """Watch the traffic of this process, in all threads, while the block runs; ``tape`` is the test's cassette."""
         watch = Watch([self.scope(one) for one in settings])
-        if self.listeners:
-            watch.over = self._over
+        recorder = _wound(watch, tape) if tape is not None else None
+        listeners = [*self.listeners, *([recorder.exchanges.append] if recorder is not None else [])]
+        if listeners:
+            watch.over = _told(listeners)
         before, self._traffic.watch = self._traffic.watch, watch
         try:
             with intercept(self._traffic):
                 yield watch
+            if recorder is not None:
+                recorder.write()
         finally:
             self._traffic.watch = before
             self.exchanges += watch.exchanges
             self.hazards.update(f"{hazard.violation} in the {hazard.side} of {hazard.call}" for hazard in watch.hazards)
             self.unjudged.update(watch.unjudged)
 
-    def _over(self, seen: Seen) -> None:
-        for listener in self.listeners:
-            listener(seen)
-
     def _path(self, source: str) -> str:
         path = self.root / source
         return str(path) if source != "openai" and path.exists() else source
+
+
+def _wound(watch: Watch, tape: Tape) -> Recorder | None:
+    """Put the cassette in: the recorder that writes it, or answers from it."""
+    if tape.mode == "record":
+        return Recorder(tape.path, tape.moment)
+    if tape.path.exists():
+        try:
+            watch.answers = Replay(tape.path)
+        except UsageError as error:
+            watch.answers = Refusal(str(error))
+    elif tape.mode == "only":
+        watch.answers = Refusal(f"there is no cassette {tape.path}; record it with --assay-record")
+    return None
+
+
+def _told(listeners: Sequence[Callable[[Seen], object]]) -> Callable[[Seen], None]:
+    def over(seen: Seen) -> None:
+        for listener in listeners:
+            listener(seen)
+
+    return over
