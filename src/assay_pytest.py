@@ -64,6 +64,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--assay-replay", action="store_true", help="Use no network: a test without a cassette fails at its first call."
     )
     group.addoption("--assay-live", action="store_true", help="Use the network, whether there are cassettes or not.")
+    group.addoption(
+        "--assay-target",
+        metavar="URL|MODULE:APP",
+        help="Test a server too: a URL, or an ASGI or WSGI application of this process; one item per operation and "
+        "kind of finding.",
+    )
+    group.addoption("--assay-model", metavar="NAME", help="The model to use with the target.")
+    group.addoption(
+        "--assay-requests", type=int, default=60, metavar="N", help="Requests for one operation of the target (60)."
+    )
     for name, kind, default, text in _INI:
         parser.addini(name, text, type=kind, default=default)
 
@@ -71,6 +81,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker."""
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", "assay_target: an item of --assay-target")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add the items of a server under test."""
+    target = config.getoption("--assay-target")
+    if target is None:
+        return
+    from assay.errors import AssayError  # noqa: PLC0415
+    from assay.testing.target import Asked, Bench, collected  # noqa: PLC0415
+
+    option = config.getoption
+    try:
+        suite = _suite(config)
+        asked = Asked(target, str(config.invocation_params.dir), option("--assay-requests"), option("--assay-model"))
+        bench = Bench(suite.contract(suite.settings), asked)
+    except AssayError as error:
+        raise pytest.UsageError(f"assay: {error}") from error
+    config.add_cleanup(bench.close)
+    for item in collected(session, bench):
+        item.add_marker("assay_target")
+        if config.pluginmanager.hasplugin("xdist"):
+            # With --dist loadgroup an operation is tested once; without it, once in each worker that has an item.
+            item.add_marker(pytest.mark.xdist_group(item.name.partition("[")[0]))
+        items.append(item)
 
 
 @pytest.fixture
@@ -168,7 +204,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _watched(item: pytest.Item, marks: list[dict[str, Any]]) -> bool:
     """Whether a test asks to be watched, or all are."""
-    if marks and marks[0].get("mode") == "off":
+    if item.get_closest_marker("assay_target") or (marks and marks[0].get("mode") == "off"):
         return False
     if marks or "assay" in getattr(item, "fixturenames", ()):
         return True

@@ -237,7 +237,7 @@ def proxied(monkeypatch) -> Iterator[Callable[..., Place]]:
         upstream = Upstream(f"http://127.0.0.1:{raw.port}{path}", idle=idle)
         proxy = Proxy(Options(upstream, Policy.of(mode), settings or Settings()))
         try:
-            with serve(proxy, http=wire.GuardedProtocol, lifespan=True) as url:
+            with serve(proxy, http=wire.GuardedProtocol, lifespan="on") as url:
                 place = Place(url, raw)
                 yield place
                 for one in place.wires:

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
@@ -27,12 +27,17 @@ _STEP = 0.002
 
 @contextmanager
 def serve(
-    app: Any, *, host: str = "127.0.0.1", port: int = 0, http: Any = "h11", lifespan: bool = False
+    app: Any,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    http: Any = "h11",
+    lifespan: Literal["auto", "on", "off"] = "off",
 ) -> Iterator[str]:
     """Serve ``app`` while the block runs; yield its base URL without a path, ``http://127.0.0.1:40123``.
 
-    Port 0 takes a free one. ``http`` is uvicorn's name or class of a protocol. Streams that are still open when the
-    block ends are cut off.
+    Port 0 takes a free one. ``http`` is uvicorn's name or class of a protocol; ``lifespan`` says whether the
+    application is told of its start and end. Streams that are still open when the block ends are cut off.
     Raises ``TargetError`` when the address cannot be taken or the server does not come up.
     """
     listener = listen(host, port)
@@ -42,7 +47,7 @@ def serve(
         log_level="critical",
         http=http,
         loop="asyncio",
-        lifespan="on" if lifespan else "off",
+        lifespan=lifespan,
         server_header=False,
         date_header=False,
         ws="none",
