@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from assay.errors import UsageError
 from assay.generate.dials import Dials
+from assay.generate.fixed import Fixed, GaveUp
 from assay.generate.media_values import png, wav
 from assay.generate.parameters import ParameterMaker
 from assay.generate.responses_asked import Asked, Asking
@@ -25,6 +26,7 @@ from assay.generate.text import words
 from assay.messages import Response
 from assay.rules.catalogue import standard
 from assay.rules.read import at
+from assay.rules.registry import Exchange
 from assay.wire.json_text import write_json
 from assay.wire.media import is_json
 from assay.wire.routing import Router
@@ -102,6 +104,28 @@ class Responder:
             if response is not None:
                 return response
         return source.give_up()
+
+    def typical(self, asked: Asked, wish: Wish | None = None) -> Response:
+        """Make the one response that is likeliest; always the same. Raises ``UsageError`` where there is none."""
+        try:
+            return self.answer(_Typical(RESPONSES), asked, wish)
+        except GaveUp:
+            raise UsageError(f"no response of {asked.operation.id} can be made from the description") from None
+
+    def typical_refusal(self, asked: Asked, status: int) -> Response | None:
+        """Make the likeliest documented refusal of a status; None where none is documented."""
+        try:
+            return self.refusal(_Typical(RESPONSES), asked, status)
+        except GaveUp:
+            return None
+
+    def warm(self, operation: Operation) -> None:
+        """Compile now what responses of an operation need, whole ones and streams."""
+        for body in ({}, {"stream": True}):
+            try:
+                self.typical(Asked(operation, Exchange(operation.id, request=body)))
+            except UsageError:
+                return
 
     def refusal(self, source: Source, asked: Asked, status: int | None = None) -> Response | None:
         """Make a documented refusal or failure, of this status where one is named; None where there is none."""
@@ -213,6 +237,16 @@ class Responder:
             lines = [self._parts.value(source, content.item_schema) for _ in range(source.below(3))]
             return b"".join(write_json(line).encode() + b"\n" for line in lines)
         return b"otter"
+
+
+class _Typical(Fixed):
+    """The choices of a response as it mostly is: what comes more often than not comes, the rest is the simplest."""
+
+    __slots__ = ()
+
+    def chance(self, rate: float) -> bool:
+        """Decide as it is more often than not."""
+        return rate > 0.5  # noqa: PLR2004  a half
 
 
 @st.composite

@@ -25,6 +25,7 @@ ABSENT: Final = object()
 """As a tie: the property stays away."""
 ITEM: Final = "[]"
 """As a step: the items of an array."""
+_LEAD = ("type", "id", "object")  # what a person looks for first
 
 
 class Parts:
@@ -55,7 +56,10 @@ class Parts:
         if names <= ties.keys():
             return tied
         value = self.value(source, reference, *(name for name in ties if name in names))
-        return {**tied, **value} if isinstance(value, dict) else tied
+        if not isinstance(value, dict):
+            return tied
+        lead = {name: either[name] for name in _LEAD for either in (tied, value) if name in either}
+        return {**lead, **tied, **value}
 
     def admits(self, reference: str | None, value: Any) -> bool:
         """Whether a schema admits a value; where there is no schema, nothing is."""

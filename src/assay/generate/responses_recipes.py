@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from assay.generate.responses_turns import Turn
 
-__all__ = ["STREAMS", "WHOLE", "Wish"]
+__all__ = ["STREAMS", "TURNS", "WHOLE", "Wish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,13 @@ def _events(make: Callable[[Source, Parts, str, Any], Iterator[Any]]) -> StreamR
 
 def _unnamed(events: Iterable[Any], wish: Wish) -> Iterator[Told]:
     for event in events:
-        yield None, {**event, **wish.fields}
+        # Usage is told in the one event that has it, everything else in each.
+        fields = {k: v for k, v in wish.fields.items() if k != "usage" or event.get("usage") is not None}
+        yield None, {**event, **fields}
 
+
+TURNS = frozenset({"createChatCompletion", "createCompletion", "createResponse"})
+"""The operations whose responses are what a model says."""
 
 WHOLE: dict[str, Recipe] = {
     "createChatCompletion": _chat,
