@@ -36,6 +36,7 @@ FLOORS = {
     "reference": 5,
     "audit": 5,
     "testing": 6,
+    "diff": 5,
     "commands": 6,
     "cli": 6,
     "__main__": 7,

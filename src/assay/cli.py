@@ -23,6 +23,7 @@ from assay.adapters.send import Sender
 from assay.adapters.serve import serve
 from assay.commands import options
 from assay.commands.check import check
+from assay.commands.diff import diff
 from assay.commands.lint import lint
 from assay.commands.proxy import proxy
 from assay.commands.sites import sites
@@ -89,6 +90,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  read from the arguments, where e
 
 main.add_command(check)
 main.add_command(proxy)
+main.add_command(diff)
 main.add_command(sites)
 main.add_command(top)
 

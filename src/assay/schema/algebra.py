@@ -14,6 +14,8 @@ from assay.model import Shape
 from assay.schema.places import refused
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jsonschema_rs import CanonicalSchema, Registry
 
     from assay.schema.places import Place, Places
@@ -23,7 +25,18 @@ try:
 except ImportError:  # pragma: no cover  no wheel for this platform
     jsonschema_rs = None  # type: ignore[assignment]
 
-__all__ = ["BACKTRACKS", "canonical", "json_type", "negate", "registry", "rust", "shape", "types", "unsatisfiable"]
+__all__ = [
+    "BACKTRACKS",
+    "canonical",
+    "inline",
+    "json_type",
+    "negate",
+    "registry",
+    "rust",
+    "shape",
+    "types",
+    "unsatisfiable",
+]
 
 BACKTRACKS = 100_000
 """Steps back that one pattern may take on one string; patterns that a linear automaton can run need none."""
@@ -59,6 +72,16 @@ def canonical(resources: Registry, reference: str) -> CanonicalSchema:
     return form
 
 
+def inline(schema: Mapping[str, Any]) -> CanonicalSchema:
+    """Return the canonical form of a schema that refers to nothing, fit to be combined with those of descriptions.
+
+    Raises ``ValueError`` where it is no schema.
+    """
+    options = {name: option for name, option in _options(None).items() if option is not None}
+    form: CanonicalSchema = rust().canonicalize(schema, **options)
+    return form
+
+
 def negate(form: CanonicalSchema) -> CanonicalSchema | None:
     """Return the schema that admits exactly what ``form`` rejects, or None where the algebra cannot express it."""
     errors = rust().canonical
@@ -85,7 +108,7 @@ def unsatisfiable(resources: Registry, places: Places, reference: str) -> tuple[
     return tuple(f"{place.reference}{pointer}" for pointer, why in found.items() if not isinstance(why, literal))
 
 
-def _options(resources: Registry) -> dict[str, Any]:
+def _options(resources: Registry | None) -> dict[str, Any]:
     module = rust()
     return {
         "draft": module.Draft202012,

@@ -1,0 +1,135 @@
+"""Values to compare by: some that both sides admit, some that a set has left over, and edits of them.
+
+The rule of this module: the same two descriptions give the same values; nothing is left to chance, and each value is
+proposed only, for the checks to judge.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from jsonschema_rs import canonical as form
+
+from assay.diff.sides import Node
+from assay.generate.compiler import Compiler, resolved
+from assay.generate.dials import DIALS
+from assay.generate.fixed import GaveUp, made
+from assay.schema.algebra import inline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from jsonschema_rs import CanonicalSchema
+
+    from assay.diff.sides import Side
+    from assay.schema.places import Place
+
+__all__ = ["Near", "Samples", "distinct"]
+
+_PLAIN = replace(DIALS, hostile=0.0, optional=0.0, items=1)
+_RICH = replace(DIALS, hostile=0.0, optional=0.7, items=2)
+_NUMBERS = (0, 1, 2, 3)
+_MOST = 8
+_SUBTRACTED = 20  # definitions of both; the difference of more takes seconds
+TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+_TYPED = {name: inline({"type": name}) for name in TYPES}
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """Each JSON value once, in order."""
+    return list({json.dumps(value, sort_keys=True, default=str): value for value in values}.values())
+
+
+class Samples:
+    """Makes values of canonical schemas; plans are shared by equal schemas."""
+
+    def __init__(self) -> None:
+        self._compiler = Compiler()
+        self._made: dict[CanonicalSchema, list[Any]] = {}
+
+    def of(self, schema: CanonicalSchema | None) -> list[Any]:
+        """Some values of a schema: the simplest, one of each type, then some with more in them."""
+        if schema is None:
+            return []
+        known = self._made.get(schema)
+        if known is None:
+            known = self._made[schema] = self._values(schema)
+        return known
+
+    def _values(self, schema: CanonicalSchema) -> list[Any]:
+        found = list(self._of_plan(schema, _NUMBERS[:1]))
+        for typed in _TYPED.values():
+            with suppress(form.CanonicalizationError):
+                found += self._of_plan(schema.intersect(typed), _NUMBERS[:1])
+        found += self._of_plan(schema, _NUMBERS[1:])
+        return distinct(found)[:_MOST]
+
+    def many(self, schema: CanonicalSchema | None, count: int) -> Iterator[Any]:
+        """Values of a schema as they come."""
+        if schema is not None:
+            yield from self._of_plan(schema, range(count))
+
+    def _of_plan(self, schema: CanonicalSchema, numbers: Iterable[int]) -> Iterator[Any]:
+        plan = self._compiler.plan(resolved(schema))
+        if plan.height == math.inf:
+            return
+        for number in numbers:
+            with suppress(GaveUp, RecursionError):
+                yield made(plan, _RICH if number else _PLAIN, number)
+
+    def shared(self, one: CanonicalSchema | None, other: CanonicalSchema | None) -> list[Any]:
+        """Values of two schemas at once; of either where the algebra does not know both at once."""
+        if one is None or other is None:
+            return [*self.of(one), *self.of(other)]
+        try:
+            both = one.intersect(other)
+        except form.CanonicalizationError:
+            return [*self.of(one), *self.of(other)]
+        return self.of(both)
+
+    def left(self, one: CanonicalSchema | None, other: CanonicalSchema | None) -> list[Any]:
+        """Values that the first has and the second has not."""
+        if one is None or other is None or len(one.definitions()) + len(other.definitions()) > _SUBTRACTED:
+            return []
+        try:
+            return self.of(one.subtract(other))
+        except form.CanonicalizationError:
+            return []
+
+    def holding(self, schema: CanonicalSchema | None, step: str | int, value: Any) -> list[Any]:
+        """Values of a schema that hold a value at a step."""
+        if schema is None:
+            return []
+        wanted: dict[str, Any] = {"type": "object", "required": [step], "properties": {step: {"const": value}}}
+        if isinstance(step, int):
+            wanted = {"type": "array", "minItems": step + 1, "prefixItems": [{}] * step + [{"const": value}]}
+        try:
+            return self.of(schema.intersect(inline(wanted)))[:3]
+        except ValueError:
+            return []
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Values of schemas near one place, for edits that need them."""
+
+    samples: Samples
+    side: Side
+    place: Place
+
+    def text(self, schema: dict[str, Any]) -> Iterator[Any]:
+        """Yield strings of a schema that has keywords of strings only."""
+        leaf = {"type": "string"} | {k: v for k, v in schema.items() if k in ("minLength", "maxLength", "pattern")}
+        with suppress(ValueError):
+            yield from self.samples.of(inline(leaf))
+
+    def below(self, *steps: str | int) -> list[Any]:
+        """Some values of the schema so many steps below; none where there is none."""
+        place: Place | None = self.place
+        for step in steps:
+            place = place.step(step) if place is not None else None
+        return [] if place is None else self.samples.of(self.side.canonical(Node((place.reference,))))
