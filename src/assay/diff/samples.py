@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema_rs import canonical as form
 
-from assay.diff.sides import Node
+from assay.diff.sides import TYPES, Node
 from assay.generate.compiler import Compiler, resolved
 from assay.generate.dials import DIALS
 from assay.generate.fixed import GaveUp, made
@@ -34,9 +34,8 @@ _PLAIN = replace(DIALS, hostile=0.0, optional=0.0, items=1)
 _RICH = replace(DIALS, hostile=0.0, optional=0.7, items=2)
 _NUMBERS = (0, 1, 2, 3)
 _MOST = 8
+_LENGTHS = (6, 14, 40, 300)
 _SUBTRACTED = 20  # definitions of both; the difference of more takes seconds
-TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
-_TYPED = {name: inline({"type": name}) for name in TYPES}
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
@@ -62,11 +61,19 @@ class Samples:
 
     def _values(self, schema: CanonicalSchema) -> list[Any]:
         found = list(self._of_plan(schema, _NUMBERS[:1]))
-        for typed in _TYPED.values():
+        for typed in TYPES.values():
             with suppress(form.CanonicalizationError):
                 found += self._of_plan(schema.intersect(typed), _NUMBERS[:1])
         found += self._of_plan(schema, _NUMBERS[1:])
         return distinct(found)[:_MOST]
+
+    def longer(self, schema: CanonicalSchema | None) -> Iterator[Any]:
+        """Strings of a schema of several lengths, where it has them."""
+        if schema is None:
+            return
+        for length in _LENGTHS:
+            with suppress(form.CanonicalizationError):
+                yield from self.of(schema.intersect(inline({"type": "string", "minLength": length})))[:2]
 
     def many(self, schema: CanonicalSchema | None, count: int) -> Iterator[Any]:
         """Values of a schema as they come."""

@@ -6,6 +6,7 @@ schema is copied but its address, so that every pointer leads back into the file
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,13 @@ if TYPE_CHECKING:
     from assay.schema.places import Place
     from assay.violation import Violation
 
-__all__ = ["ANYTHING", "Node", "Side", "Union"]
+__all__ = ["TYPES", "Node", "Side", "Union"]
 
 _FILE = "file:///"
+_TYPES = ".types.json"  # a document of our own beside those of the description
+TYPES = {name: inline({"type": name}) for name in ("object", "array", "string", "number", "boolean", "null")}
+"""The JSON types, each as the set of its values."""
+
 _LITERAL = frozenset({"enum", "const", "default", "example", "examples"})
 _SAYING = frozenset(APPLIES) | {
     "type", "enum", "const", "not", "if", "allOf", "anyOf", "oneOf", "$ref", "$dynamicRef", "properties",
@@ -67,9 +72,6 @@ class Node:
         return replace(self, chosen=self.chosen | names)
 
 
-ANYTHING = Node()
-
-
 @dataclass(frozen=True, slots=True)
 class Union:
     """An ``anyOf`` or ``oneOf`` where it stands; ``name`` is its reference."""
@@ -88,7 +90,8 @@ class Side:
         self.api = api
         self.direction: Direction = direction
         self._base = f"{_FILE}{label}/"
-        self.schemas = schemas or Schemas({self.address(uri): self._judged(doc) for uri, doc in api.documents.items()})
+        documents = {self.address(uri): self._judged(document) for uri, document in api.documents.items()}
+        self.schemas = schemas or Schemas(documents | {f"{self._base}{_TYPES}": {t: {"type": t} for t in TYPES}})
         self._canonical: dict[Node, CanonicalSchema | None] = {}
         self._meant: dict[str, str] = {}
         self._places: dict[Node, tuple[Place, ...]] = {}
@@ -175,6 +178,28 @@ class Side:
             for keyword in ("anyOf", "oneOf")
         ]
         return [union for union in found if union.branches and union.name not in node.chosen]
+
+    def by_type(self, node: Node) -> list[Node]:
+        """The node once for each JSON type that it may admit; empty where that is one only, or was settled."""
+        schema = self.canonical(node)
+        if schema is None or _TYPES in node.chosen:
+            return []
+        found = []
+        for name, typed in TYPES.items():
+            with suppress(form.CanonicalizationError):
+                if not isinstance(schema.intersect(typed).view(), form.FalseView):
+                    found.append(node.narrowed((f"{self._base}{_TYPES}#/{name}",)).settled(frozenset({_TYPES})))
+        return found if len(found) > 1 else []
+
+    def by_condition(self, node: Node) -> list[Node]:
+        """The node once where its first condition holds and once where it does not; empty where it has none."""
+        for place in self.conditions(node)[:1]:
+            test, settled = below(place.reference, "if"), node.settled(frozenset({below(place.reference, "if")}))
+            then, other = (
+                (below(place.reference, keyword),) if keyword in place.schema else () for keyword in ("then", "else")
+            )
+            return [settled.narrowed((test, *then)), settled.narrowed(other, without=(test,))]
+        return []
 
     def conditions(self, node: Node) -> list[Place]:
         """The schemas of a node with an ``if`` that is not settled yet."""

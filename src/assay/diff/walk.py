@@ -128,9 +128,11 @@ class Walk:
     def _compared(self, s: Node, t: Node) -> Result:
         if self.covers(s, t):
             return _PROVED
-        if split := self.source.unions(s):
-            return self._by_branches(s, t, frozenset(union.name for union in split))
+        if unions := self.source.unions(s):
+            return self._by_branches(s, t, frozenset(union.name for union in unions))
         if self.target.unions(t):
+            if split := self.source.by_type(s) or self.source.by_condition(s):
+                return _merged([self.compare(one, t) for one in split])
             return self._against_branches(s, t)
         return self._one_by_one(s, t)
 
@@ -223,6 +225,8 @@ class Walk:
         """Values that the source names or allows and the target may not: literals, types, declared properties."""
         yield from self.source.literals(s)
         yield from self.samples.of(self.source.canonical(s))
+        if any(place.keyword("pattern") is not None for place in self.target.places(t)):
+            yield from self.samples.longer(self.source.canonical(s))
         for base in [one for one in bases if isinstance(one, dict)][:1]:
             for name in self.source.names(s):
                 if self._closed(t, name):
