@@ -178,7 +178,6 @@ ACCEPTED = [
             "n": None,
             "stream": None,
             "top_logprobs": None,
-            "tools": None,
         },
     ),
     ("Embedding", {"index": 0, "object": "embedding", "embedding": "AAAAAA=="}),
@@ -246,6 +245,7 @@ ACCEPTED = [
 ]
 
 REJECTED = [
+    ("CreateChatCompletionRequest", {"model": "m", "messages": [{"role": "user", "content": "x"}], "functions": None}),
     ("CreateChatCompletionResponse", without(choice(), "object")),
     ("CreateChatCompletionResponse", without(choice(), "id")),
     ("CreateChatCompletionResponse", choice(finish_reason=None)),
