@@ -1,0 +1,83 @@
+"""Parity, measured: the bundled description against the published one, each difference on a ledger with its reason."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from assay.diff.compare import compare
+from assay.spec.load import load_api
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assay.diff.differences import Comparison, Difference
+    from assay.model import Api
+
+LEDGER = "parity-ledger.yaml"
+PUBLISHED = {"published": "openai-2026-08-21.yaml"}
+
+
+def name(difference: Difference) -> str:
+    """What the ledger calls a difference."""
+    told = difference.pointer or f"{difference.operation} {difference.part}".strip()
+    return f"undecided {told}" if difference.kind == "undecided" else told
+
+
+@pytest.fixture(scope="module")
+def ledger(root: Path) -> dict[str, Any]:
+    """The ledger."""
+    found: dict[str, Any] = yaml.safe_load((root / "tests" / "corpus" / LEDGER).read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def ours() -> Api:
+    """The bundled description."""
+    return load_api("openai")
+
+
+@pytest.mark.parametrize("edition", PUBLISHED)
+def test_every_difference_is_accounted_for(
+    edition: str, ledger: dict[str, Any], ours: Api, shared: Path, record_property: Any
+) -> None:
+    """What one of the two accepts and the other refuses stands on the ledger, and nothing else does."""
+    held = {one: resource for resource, names in ledger["resources"].items() for one in names}
+    theirs = load_api(shared / "specs" / PUBLISHED[edition])
+    present = {one.id for one in (*ours.operations, *theirs.operations)}
+    found = compare(ours, theirs, operations=[one for one in held if one in present])
+    globs = [glob for entry in ledger[edition] for glob in entry["where"]]
+    needed: set[str] = set()
+    unaccounted = []
+    for difference in found.differences:
+        fitting = [glob for glob in globs if fnmatchcase(name(difference), glob)]
+        needed |= {*fitting}
+        if not fitting:
+            unaccounted.append(difference)
+    for line in shares(found, unaccounted, held):
+        print(line)  # noqa: T201  the figure is what people run this for
+        record_property("parity", line)
+    assert not [f"{one.kind} {name(one)} {one.place}" for one in unaccounted]
+    assert not [glob for glob in globs if glob not in needed], "stale entries"
+    # The comparison saw every operation that is held, and enough of each to mean something.
+    assert found.operations >= len([one for one in held if one in {each.id for each in theirs.operations}])
+    assert len(found.parts) >= 4 * found.operations
+    assert len(found.differences) >= 50
+
+
+def shares(found: Comparison, unaccounted: list[Difference], held: dict[str, str]) -> list[str]:
+    """The share of compared parts without a difference, and with none that is not accounted for, by resource."""
+    differing = {(one, each.part) for each in found.differences for one in (each.operation, *each.also)}
+    open_ones = {(one, each.part) for each in unaccounted for one in (each.operation, *each.also)}
+    lines = []
+    for resource in dict.fromkeys(held.values()):
+        parts = [part for part in found.parts if held.get(part[0]) == resource]
+        if parts:
+            same = sum(part not in differing for part in parts)
+            fine = sum(part not in open_ones for part in parts)
+            accounted = f"{100 * fine / len(parts):.0f} % accounted for"
+            lines.append(f"{resource}: {len(parts)} parts, {100 * same / len(parts):.0f} % the same, {accounted}")
+    return lines
