@@ -192,13 +192,13 @@ class Side:
         return found if len(found) > 1 else []
 
     def by_condition(self, node: Node) -> list[Node]:
-        """The node once where its first condition holds and once where it does not; empty where it has none."""
-        for place in self.conditions(node)[:1]:
-            test, settled = below(place.reference, "if"), node.settled(frozenset({below(place.reference, "if")}))
-            then, other = (
-                (below(place.reference, keyword),) if keyword in place.schema else () for keyword in ("then", "else")
-            )
-            return [settled.narrowed((test, *then)), settled.narrowed(other, without=(test,))]
+        """The node once where its first condition with two sides holds, and once where not; empty where it has none."""
+        conditions = self.conditions(node)
+        settled = node.settled(frozenset(below(place.reference, "if") for place in conditions))
+        for place in conditions:
+            if {"then", "else"} <= place.schema.keys():
+                test, then, other = (below(place.reference, keyword) for keyword in ("if", "then", "else"))
+                return [settled.narrowed((test, then)), settled.narrowed((other,), without=(test,))]
         return []
 
     def conditions(self, node: Node) -> list[Place]:

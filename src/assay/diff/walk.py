@@ -134,6 +134,8 @@ class Walk:
             if split := self.source.by_type(s) or self.source.by_condition(s):
                 return _merged([self.compare(one, t) for one in split])
             return self._against_branches(s, t)
+        if split := self.source.by_condition(s):
+            return _merged([self.compare(one, t) for one in split])
         return self._one_by_one(s, t)
 
     # --- unions -----------------------------------------------------------------------------------------------------
@@ -177,6 +179,8 @@ class Walk:
             values = [value for value in self.samples.of(self.source.canonical(s)) if self._differs(s, t, value)]
             _add(found, (one for value in values for one in self._told(s, t, value)))
             bases = values
+            if found and self._foreign(s, t):
+                return Result((next(iter(found.values())),))
         own = self._own(s, t, bases)
         _add(found, own.found)
         parts = [self._member(s, t, step, bases) for step in self._steps(s, t)]
@@ -192,6 +196,11 @@ class Walk:
         if found or undecided:
             return Result(tuple(found.values()), undecided)
         return self._swept(s, t)
+
+    def _foreign(self, s: Node, t: Node) -> bool:
+        """Whether both declare properties and share none: two things, of which one difference says enough."""
+        mine, theirs = self.source.names(s).keys(), self.target.names(t).keys()
+        return bool(mine) and bool(theirs) and not mine & theirs
 
     def _bases(self, s: Node, t: Node) -> list[Any]:
         """Values that both sides admit, of each type the simplest first."""
