@@ -68,6 +68,16 @@ def test_every_difference_is_accounted_for(
     assert len(found.differences) >= 50
 
 
+def test_the_letter_is_as_strict_as_the_published_one(ledger: dict[str, Any], shared: Path) -> None:
+    """In the layer strict ours accepts nothing that the published description refuses."""
+    held = [one for names in ledger["resources"].values() for one in names]
+    theirs = load_api(shared / "specs" / PUBLISHED["published"], layer="strict")
+    found = compare(load_api("openai", layer="strict"), theirs, operations=held)
+    looser = [one for one in found.differences if one.refused_by == "after" and one.kind != "undecided"]
+    assert not [f"{one.operation} {one.place} {name(one)}" for one in looser]
+    assert len([one for one in found.differences if one.refused_by == "before"]) >= 50
+
+
 def shares(found: Comparison, unaccounted: list[Difference], held: dict[str, str]) -> list[str]:
     """The share of compared parts without a difference, and with none that is not accounted for, by resource."""
     differing = {(one, each.part) for each in found.differences for one in (each.operation, *each.also)}

@@ -40,6 +40,9 @@ _LAYERS: dict[str, tuple[str, ...]] = {
     "compat": ("openai-repairs.yaml", "openai-compat.yaml"),
     "strict": ("openai-repairs.yaml",),
 }
+_BUNDLED: dict[str, tuple[str, ...]] = {"compat": (), "strict": ("openai-strict.yaml",)}
+"""Overlays for the bundled description, which itself states the layer compat; they apply to each of its files."""
+
 _KEPT_ENTRIES = 32
 """How many compiled descriptions the cache folder keeps; the ones not used for longest go first."""
 
@@ -83,6 +86,7 @@ def load_api(
     value, repairs = parse(data, str(path))
     # Our own description needs no mending, whatever its title says.
     mending = [] if source == "openai" else _defaults(value, layer)
+    files.everywhere = [one.parsed() for one in _present(_BUNDLED[layer])] if source == "openai" else []
     work = _compile(files, value, repairs, [*mending, *given])
     api = read(work.tree(files), work.repairs)
     if entry:
@@ -162,8 +166,12 @@ def _defaults(value: Any, layer: str) -> list[_Given]:
     """Return the overlays that mend OpenAI's published description, when this is it."""
     if not _is_openais(value):
         return []
+    return _present(_LAYERS[layer])
+
+
+def _present(names: tuple[str, ...]) -> list[_Given]:
     folder = schemas_folder() / "overlays"
-    present = [folder / name for name in _LAYERS[layer] if (folder / name).is_file()]
+    present = [folder / name for name in names if (folder / name).is_file()]
     return [dataclasses.replace(_given(path, 0), ours=True) for path in present]
 
 
@@ -188,7 +196,8 @@ class _Files:
         self.names: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.repairs: tuple[Repair, ...] = ()
-        # For documents beside the root, by their URI; as ``applied`` takes them.
+        # For documents beside the root: our own for each of them, and those that extend one, by its URI.
+        self.everywhere: list[Overlay] = []
         self.overlays: dict[str, list[tuple[Overlay, bool]]] = {}
         self.allowed = tuple(os.fspath(one) for one in allow)
         self._folder = folder
@@ -206,12 +215,17 @@ class _Files:
         self.names[uri] = str(path)
         value, made = parse(data, str(path))
         self.repairs = (*self.repairs, *made)
-        if uri not in self.overlays:
+        return self._overlaid(uri, value, str(path))
+
+    def _overlaid(self, uri: str, value: Any, name: str) -> Any:
+        """Apply what overlays have for a document; actions of ours without a place in it are for other documents."""
+        if not self.everywhere and uri not in self.overlays:
             return value
         from assay.spec.compiling import applied  # noqa: PLC0415  see that module's rule
 
-        value, changes = applied(value, self.overlays[uri], str(path))
-        self.repairs = (*self.repairs, *changes)
+        value, made = applied(value, [(one, True) for one in self.everywhere], name)
+        value, more = applied(value, self.overlays.get(uri, ()), name)
+        self.repairs = (*self.repairs, *(one for one in made if one.applied), *more)
         return value
 
     def extended(self, overlay: Overlay) -> str | None:
@@ -288,7 +302,8 @@ def _entry(files: _Files, layer: str, data: bytes, given: list[_Given]) -> Path 
     if folder is None:
         return None
     mending = schemas_folder() / "overlays"
-    defaults = [(mending / name).read_bytes() for name in _LAYERS[layer] if (mending / name).is_file()]
+    names = (*_LAYERS[layer], *_BUNDLED[layer])
+    defaults = [(mending / name).read_bytes() for name in names if (mending / name).is_file()]
     circumstances = json.dumps([files.root, str(files.names[files.root]), layer, files.allowed, sys.version_info[:2]])
     overlays = [one.identity for one in given]
     parts = [_code(), circumstances.encode(), data, str(len(defaults)).encode(), *defaults, *overlays]
