@@ -6,8 +6,9 @@ documents they were given, and hand on their errors as ``Failure`` values. Which
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, overload
 
 from assay.schema import formats
 from assay.schema.algebra import BACKTRACKS, registry, rust
@@ -50,11 +51,12 @@ class Engine(Protocol):
 class RustEngine:
     """``jsonschema-rs``."""
 
-    __slots__ = ("places", "resources")
+    __slots__ = ("_known", "places", "resources")
 
     def __init__(self, places: Places) -> None:
         self.places = places
         self.resources: Registry = registry(places)
+        self._known: dict[str, tuple[str, tuple[str, ...]]] = {}  # pointer -> its document and steps
 
     def compile(self, reference: str, asserted: frozenset[str]) -> Judge:
         """See ``Engine``."""
@@ -80,7 +82,9 @@ class RustEngine:
     def _failure(self, error: Any, value: Any) -> Failure:
         kind = error.kind
         pointer = error.absolute_keyword_location or ""
-        uri, steps = parts(pointer)
+        if (known := self._known.get(pointer)) is None:
+            known = self._known[pointer] = parts(pointer)
+        uri, steps = known
         keyword = "false" if kind.name == "falseSchema" else (steps[-1] if steps else kind.name)
         if kind.name == "required" and keyword != "required" and len(steps) > 1:
             # Under dependentRequired the engine names the member that asks, by number or name.
@@ -97,10 +101,7 @@ class RustEngine:
             pointer=pointer,
             schema=self.places.find(holder) or NOTHING,
             names=names,
-            branches=tuple(
-                tuple(self._failure(inner, value) for inner in branch[:MOST_FAILURES])
-                for branch in getattr(kind, "context", ())
-            ),
+            branches=tuple(_Branch(self, branch[:MOST_FAILURES], value) for branch in getattr(kind, "context", ())),
         )
 
     def _refusal(self, error: Any, reference: str) -> DescriptionError:
@@ -112,6 +113,30 @@ class RustEngine:
         uris = [reference.partition("#")[0], *self.places.documents]
         uri = next((uri for uri in uris if self.places.find(below(uri, *steps))), uris[0])
         return refused(f"not a schema: {message}", below(uri, *steps))
+
+
+class _Branch(Sequence[Failure]):
+    """The failures of one branch of a union, brought to their form when asked for: of most branches nobody asks."""
+
+    __slots__ = ("_engine", "_errors", "_made", "_value")
+
+    def __init__(self, engine: RustEngine, errors: list[Any], value: Any) -> None:
+        self._engine = engine
+        self._errors = errors
+        self._value = value
+        self._made: tuple[Failure, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self._errors)
+
+    @overload
+    def __getitem__(self, index: int) -> Failure: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Failure, ...]: ...
+    def __getitem__(self, index: int | slice) -> Failure | tuple[Failure, ...]:
+        if self._made is None:
+            self._made = tuple(self._engine._failure(error, self._value) for error in self._errors)  # noqa: SLF001  it makes them
+        return self._made[index]
 
 
 def _errors(validator: Any, value: Any) -> Iterable[Any]:

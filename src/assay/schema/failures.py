@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assay.schema.places import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["NOTHING", "Failure", "value_at"]
 
@@ -35,7 +35,7 @@ class Failure:
     pointer: str
     schema: Place
     names: tuple[str, ...] = ()
-    branches: tuple[tuple[Failure, ...], ...] = ()
+    branches: tuple[Sequence[Failure], ...] = ()
     expected: str = ""
 
     def walk(self) -> Iterator[Failure]:
