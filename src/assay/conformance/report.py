@@ -138,7 +138,8 @@ def _rows(result: Result) -> tuple[list[Operation], list[Operation]]:
     bad = {name for finding in result.findings for name in finding.operations}
     tested = [o for o in result.operations if result.tallies[o.id].sent]
     live = [o for o in tested if o.id in bad or not result.tallies[o.id].closed]
-    clean = [o for o in live if o.id not in bad]
+    # Those that served nothing come last: a note says why.
+    clean = sorted((o for o in live if o.id not in bad), key=lambda o: not result.tallies[o.id].accepted)
     rest = clean[_ROWS:]
     return [o for o in live if o not in rest], rest
 
@@ -155,8 +156,9 @@ def _notes(result: Result) -> list[str]:
         elif not tally.sent:
             reasons.setdefault("not reached within the budget", []).append(operation.id)
         else:
+            head = "some requests unsupported" if tally.accepted else "unsupported"
             for reason in tally.refusals:
-                reasons.setdefault(f"some requests unsupported ({reason})", []).append(operation.id)
+                reasons.setdefault(f"{head} ({reason})", []).append(operation.id)
     return [f"{reason}: {_named(names)}" for reason, names in reasons.items()]
 
 
