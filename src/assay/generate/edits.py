@@ -16,10 +16,16 @@ from assay.generate.literals import STRANGERS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LARGEST", "LONGEST", "Samples", "beyond", "edge"]
+__all__ = ["LARGEST", "LONGEST", "Samples", "beyond", "edge", "too_large"]
 
 LONGEST, LARGEST = 300_000, 5_000
 """Characters of a string and members of a collection beyond which an edge is not tried: no server must take them."""
+
+
+def too_large(keyword: str, limit: Any) -> bool:
+    """Whether only a value larger than any server must take can break an upper bound."""
+    bounds = {"maxLength": LONGEST, "maxItems": LARGEST, "maxProperties": LARGEST}
+    return keyword in bounds and isinstance(limit, int) and limit > bounds[keyword]
 
 
 class Samples(Protocol):

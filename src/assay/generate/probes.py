@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.generate.cases import CaseMaker
 from assay.generate.dials import DIALS
-from assay.generate.edits import beyond, edge
+from assay.generate.edits import beyond, edge, too_large
 from assay.generate.hosts import Host, Hosts, Near
 from assay.generate.reached import stands, unions
 from assay.generate.sites import roots, sites
@@ -43,6 +43,7 @@ _LATE = 1  # values tried for the site's own pointer once its union tells of it
 _NO_HOST = "no valid request was found in which this schema judges anything"
 _NO_EDGE = "no valid request was found in which this keyword judges anything"
 _ADMITTED = "every value tried is valid: another reading, or the same keyword elsewhere, lets it through"
+_TOO_LARGE = "only a value larger than any server must take breaks it"
 _UNWRITTEN = "this part of the request cannot be written"
 
 
@@ -220,6 +221,8 @@ class Bench:
         return self._hosts.tracer.reaches(self._subject.root.place, read[0], path, spot.place.reference)
 
     def _outside(self, site: Site, spot: Spot) -> tuple[Case | None, Violation | None, str]:
+        if too_large(site.keyword, spot.place.keyword(site.keyword)):
+            return None, None, _TOO_LARGE
         near: tuple[Case, Violation] | None = None
         reason, late = _NO_HOST, 0
         for host, part in self._broken(site, spot):
