@@ -60,7 +60,15 @@ def test_json_may_have_parameters_and_capitals(local, kind) -> None:
     assert local.send("POST", CHAT, HI, {"content-type": kind}).status == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"model": ', b"\xff", b'{"a": NaN}', b'{"a": 1} x'])
+def test_a_missing_body_is_400(local) -> None:
+    """No body where one is needed is refused by the contract, whatever the Content-Type."""
+    for headers in ({}, {"content-type": "application/json"}):
+        response = local.send("POST", CHAT, b"", headers)
+        assert response.status == 400
+        assert error(response)["code"] == "http_body_missing"
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"model": ', b"\xff", b'{"a": NaN}', b'{"a": 1} x'])
 def test_malformed_json_is_400(local, body) -> None:
     """What is not JSON is refused without repeating it."""
     response = local.send("POST", CHAT, body, {"content-type": "application/json"})

@@ -32,7 +32,13 @@ class Body:
 
 
 def read(headers: dict[str, str], body: bytes, *, json: bool, form: Shape | None) -> Body:
-    """Read a body; ``json`` and ``form`` say what the operation reads, a form with the types of its fields."""
+    """Read a body; ``json`` and ``form`` say what the operation reads, a form with the types of its fields.
+
+    No bytes where JSON may be are no body, whatever the Content-Type: clients send it always, and whether a body is
+    needed is the contract's to say.
+    """
+    if not body and json:
+        return Body()
     content_type = headers.get("content-type", "")
     essence = content_type.partition(";")[0].strip().lower()
     known = (_JSON,) * json + (_FORM,) * (form is not None)

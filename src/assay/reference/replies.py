@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from assay.wire.multipart import FilePart
 
-__all__ = ["Call", "Raw", "Refusal", "Reply", "Stream"]
+__all__ = ["Call", "Named", "Raw", "Refusal", "Reply", "Stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,19 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """An event with a name of its own beside its JSON value."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream of JSON events; ``done`` says that ``[DONE]`` ends it, ``named`` that each event bears its type."""
+    """A stream of JSON events; ``done`` says that ``[DONE]`` ends it, ``named`` that each event bears its type.
+
+    Where the events are :class:`Named`, the end marker bears a name as well: ``done``.
+    """
 
     events: Iterator[Any]
     done: bool = True

@@ -19,6 +19,13 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from assay.messages import Request
+from assay.reference.assistants import (
+    create_assistant,
+    delete_assistant,
+    get_assistant,
+    list_assistants,
+    modify_assistant,
+)
 from assay.reference.bodies import Body, read
 from assay.reference.chat import create_chat_completion
 from assay.reference.completions import create_completion
@@ -34,13 +41,57 @@ from assay.reference.files import (
 from assay.reference.images import IMAGE_FORM, create_image, create_image_edit, create_image_variation
 from assay.reference.models import delete_model, list_models, retrieve_model
 from assay.reference.moderations import create_moderation
-from assay.reference.replies import Call, Raw, Refusal, Reply, Stream
+from assay.reference.replies import Call, Named, Raw, Refusal, Reply, Stream
+from assay.reference.run_answers import (
+    cancel_run,
+    create_run,
+    create_thread_and_run,
+    get_run,
+    get_run_step,
+    list_run_steps,
+    list_runs,
+    modify_run,
+    submit_tool_outputs,
+)
 from assay.reference.speech import create_speech
 from assay.reference.store import Store
 from assay.reference.text import Source
+from assay.reference.threads import (
+    create_message,
+    create_thread,
+    delete_message,
+    delete_thread,
+    get_message,
+    get_thread,
+    list_messages,
+    modify_message,
+    modify_thread,
+)
 from assay.reference.transcripts import AUDIO_FORM, create_transcription, create_translation
+from assay.reference.vector_files import (
+    add_batch,
+    add_file,
+    batch_files,
+    cancel_batch,
+    file_content,
+    get_batch,
+    get_file,
+    list_store_files,
+    remove_file,
+    update_attributes,
+)
+from assay.reference.vector_stores import (
+    create_store,
+    delete_store,
+    get_store,
+    list_stores,
+    modify_store,
+    search_store,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from assay.model import Shape
     from assay.violation import Verdict
 
@@ -99,6 +150,31 @@ ROUTES = (
     _route("/files/{file_id}", get=retrieve_file, delete=delete_file),
     _route("/files/{file_id}/content", get=download_file),
     _route("/moderations", post=create_moderation),
+    _route("/assistants", get=list_assistants, post=create_assistant),
+    _route("/assistants/{assistant_id}", get=get_assistant, post=modify_assistant, delete=delete_assistant),
+    _route("/threads", post=create_thread),
+    _route("/threads/runs", post=create_thread_and_run),
+    _route("/threads/{thread_id}", get=get_thread, post=modify_thread, delete=delete_thread),
+    _route("/threads/{thread_id}/messages", get=list_messages, post=create_message),
+    _route("/threads/{thread_id}/messages/{message_id}", get=get_message, post=modify_message, delete=delete_message),
+    _route("/threads/{thread_id}/runs", get=list_runs, post=create_run),
+    _route("/threads/{thread_id}/runs/{run_id}", get=get_run, post=modify_run),
+    _route("/threads/{thread_id}/runs/{run_id}/cancel", post=cancel_run),
+    _route("/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", post=submit_tool_outputs),
+    _route("/threads/{thread_id}/runs/{run_id}/steps", get=list_run_steps),
+    _route("/threads/{thread_id}/runs/{run_id}/steps/{step_id}", get=get_run_step),
+    _route("/vector_stores", get=list_stores, post=create_store),
+    _route("/vector_stores/{vector_store_id}", get=get_store, post=modify_store, delete=delete_store),
+    _route("/vector_stores/{vector_store_id}/search", post=search_store),
+    _route("/vector_stores/{vector_store_id}/files", get=list_store_files, post=add_file),
+    _route(
+        "/vector_stores/{vector_store_id}/files/{file_id}", get=get_file, post=update_attributes, delete=remove_file
+    ),
+    _route("/vector_stores/{vector_store_id}/files/{file_id}/content", get=file_content),
+    _route("/vector_stores/{vector_store_id}/file_batches", post=add_batch),
+    _route("/vector_stores/{vector_store_id}/file_batches/{batch_id}", get=get_batch),
+    _route("/vector_stores/{vector_store_id}/file_batches/{batch_id}/cancel", post=cancel_batch),
+    _route("/vector_stores/{vector_store_id}/file_batches/{batch_id}/files", get=batch_files),
 )
 
 
@@ -263,9 +339,14 @@ class _Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
 
-def _frames(stream: Stream) -> Any:
+def _frames(stream: Stream) -> Iterator[bytes]:
+    name = b""
     for event in stream.events:
-        name = b"event: " + event["type"].encode() + b"\n" if stream.named else b""
-        yield name + b"data: " + orjson.dumps(event) + b"\n\n"
+        if isinstance(event, Named):
+            name = b"event: done\n"
+            yield b"event: " + event.name.encode() + b"\ndata: " + orjson.dumps(event.value) + b"\n\n"
+            continue
+        kind = b"event: " + event["type"].encode() + b"\n" if stream.named else b""
+        yield kind + b"data: " + orjson.dumps(event) + b"\n\n"
     if stream.done:
-        yield b"data: [DONE]\n\n"
+        yield name + b"data: [DONE]\n\n"

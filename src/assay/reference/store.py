@@ -1,4 +1,4 @@
-"""What the server keeps between requests: the files that were uploaded, in memory.
+"""What the server keeps between requests, in memory: the files that were uploaded, and objects of other kinds.
 
 The rule of this module: a file that has expired is gone, without anyone asking; what is kept in all is bounded,
 so that a server that is never restarted does not eat the machine.
@@ -6,12 +6,61 @@ so that a server that is never restarted does not eat the machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["ROOM", "Kept", "Store"]
+import orjson
+
+__all__ = ["OBJECTS", "ROOM", "SHELF", "Kept", "Record", "Shelf", "Store"]
 
 ROOM = 256 * 1024 * 1024
 """Bytes of content that are kept at once."""
+
+OBJECTS, SHELF = 10_000, 64 * 1024 * 1024
+"""Objects of one kind that are kept at once, and their bytes in JSON as they were when they were added."""
+
+
+@dataclass(slots=True)
+class Record:
+    """One object: ``shown`` as the API shows it, ``serial`` of the request that last set it going, hidden ``notes``."""
+
+    shown: dict[str, Any]
+    serial: int
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Shelf:
+    """The objects of one kind by id, the oldest first."""
+
+    def __init__(self, objects: int = OBJECTS, room: int = SHELF) -> None:
+        self._objects = objects
+        self._room = room
+        self._records: dict[str, tuple[Record, int]] = {}
+        self._taken = 0
+
+    def add(self, record: Record, name: str = "") -> bool:
+        """Keep an object under its id, or under another name; False when there is no room for it."""
+        size = len(orjson.dumps(record.shown))
+        if len(self._records) >= self._objects or self._taken + size > self._room:
+            return False
+        self.remove(name or record.shown["id"])
+        self._records[name or record.shown["id"]] = record, size
+        self._taken += size
+        return True
+
+    def get(self, name: str) -> Record | None:
+        """Return an object."""
+        found = self._records.get(name)
+        return None if found is None else found[0]
+
+    def remove(self, name: str) -> None:
+        """Forget an object, if it is there."""
+        self._taken -= self._records.pop(name, (None, 0))[1]
+
+    def all(self, **fields: Any) -> list[Record]:
+        """Return the objects that show these values, the oldest first."""
+        wanted = fields.items()
+        return [r for r, _ in self._records.values() if all(r.shown.get(name) == value for name, value in wanted)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +77,16 @@ class Kept:
 
 
 class Store:
-    """The files of one server."""
+    """The files of one server, and shelves for everything else."""
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
         self._files: dict[str, Kept] = {}
+        self._shelves: dict[str, Shelf] = {}
+
+    def shelf(self, kind: str) -> Shelf:
+        """Return the shelf of a kind of objects."""
+        return self._shelves.setdefault(kind, Shelf())
 
     def add(self, kept: Kept, now: int) -> bool:
         """Keep a file; False when there is no room for it."""

@@ -18,7 +18,7 @@ from assay.reference.values import CannotWrite, write
 if TYPE_CHECKING:
     from assay.reference.text import Source
 
-__all__ = ["Tool", "wanted"]
+__all__ = ["Tool", "checked", "wanted"]
 
 _AT_ONCE = 2  # tools called in one message, where parallel calls are allowed
 
@@ -65,6 +65,13 @@ def wanted(body: dict[str, Any]) -> tuple[Tool, ...]:
         tools = [tool for tool in tools if not tool.constrained]
         return tuple(tools[: _at_once(body)])
     return tuple(_able(tools)[: _at_once(body)])
+
+
+def checked(offered: list[dict[str, Any]]) -> None:
+    """Refuse functions, among the tools of an assistant, whose parameters are no JSON Schema."""
+    for number, item in enumerate(offered):
+        if item["type"] == "function":
+            _check(_tool(item, f"tools[{number}]"))
 
 
 def _older(body: dict[str, Any]) -> tuple[Tool, ...]:
