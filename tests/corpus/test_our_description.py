@@ -281,6 +281,11 @@ def constants(schema: dict[str, Any]) -> list[Any]:
     return [schema["const"]] if "const" in schema else schema.get("enum", [])
 
 
+def one_of_several(branch: dict[str, Any]) -> bool:
+    """Whether a branch only says which property is given: exactly one of them is meant, whatever the rest is."""
+    return "required" in branch and set(branch) <= {"required", "properties"}
+
+
 def traits(name: str, schema: dict[str, Any]) -> Traits:
     """Return what tells a branch of a union apart."""
     name, schema = follow(name, schema)
@@ -299,7 +304,7 @@ def traits(name: str, schema: dict[str, Any]) -> Traits:
         found.and_(traits(name, inner))
     if schema.get("additionalProperties") is False:
         found.names = set(schema["properties"])
-    if branches := [traits(name, branch) for branch in schema.get("oneOf", ()) if "required" not in branch]:
+    if branches := [traits(name, branch) for branch in schema.get("oneOf", ()) if not one_of_several(branch)]:
         found.and_(either(branches))
     return found
 
@@ -361,7 +366,7 @@ def test_unions_are_disjoint_by_construction() -> None:
     pairs = 0
     for name, document in DOCUMENTS.items():
         for schema in schemas(document):
-            branches = [traits(name, branch) for branch in schema.get("oneOf", ()) if "required" not in branch]
+            branches = [traits(name, branch) for branch in schema.get("oneOf", ()) if not one_of_several(branch)]
             for number, one in enumerate(branches):
                 for other in branches[number + 1 :]:
                     pairs += 1
