@@ -309,7 +309,7 @@ def test_a_run_expires(contract, recording) -> None:
 
 def test_stores_fill_up(local, monkeypatch) -> None:
     """What there is no room for is refused, and what was kept stays."""
-    monkeypatch.setattr("assay.reference.store.Shelf.__init__.__defaults__", (1, 10**6))
+    monkeypatch.setattr("assay.reference.store.Shelf.__init__.__defaults__", (10**6, 1))
     first = local.post("/v1/threads", {})
     assert local.refused("/v1/threads", {})[0] == 413
     assert json.loads(local.send("GET", f"/v1/threads/{first['id']}").body) == first

@@ -15,6 +15,7 @@ import pytest
 
 import assay
 from assay.adapters.serve import serve
+from assay.generate.tuning import batch_lines
 from assay.messages import Request, Response
 from assay.reference.images import png
 from assay.reference.server import application
@@ -112,7 +113,7 @@ def errors(client, recorder) -> None:
         assert caught.value.code
     recorder.kind = "error 401"
     stranger = client.with_options(api_key="wrong")
-    for call in (stranger.models.list, lambda: stranger.files.create(file=b"x", purpose="batch")):
+    for call in (stranger.models.list, lambda: stranger.files.create(file=b"x", purpose="user_data")):
         with pytest.raises(openai.AuthenticationError):
             call()
     recorder.kind = "models"
@@ -123,15 +124,15 @@ def errors(client, recorder) -> None:
 def files(client, recorder) -> None:
     """Upload, list page by page, retrieve, download and delete."""
     recorder.kind = "file upload"
-    sent = [client.files.create(file=(f"{number}.jsonl", LINES), purpose="fine-tune") for number in range(3)]
+    sent = [client.files.create(file=(f"{number}.bin", LINES), purpose="assistants") for number in range(3)]
     life = {"anchor": "created_at", "seconds": 3600}
     short = client.files.create(file=('näme "a".txt', b"", "text/plain"), purpose="user_data", expires_after=life)
     assert (short.filename, short.bytes, short.expires_at) == ('näme "a".txt', 0, short.created_at + 3600)
-    batch = client.files.create(file=io.BytesIO(LINES), purpose="batch")
+    batch = client.files.create(file=io.BytesIO(batch_lines()), purpose="batch")
     assert batch.expires_at == batch.created_at + 30 * 24 * 3600
     recorder.kind = "file list"
     assert [file.id for file in client.files.list(order="asc")] == [file.id for file in (*sent, short, batch)]
-    pages = [*client.files.list(limit=2, purpose="fine-tune").iter_pages()]
+    pages = [*client.files.list(limit=2, purpose="assistants").iter_pages()]
     assert [file.id for page in pages for file in page.data] == [file.id for file in reversed(sent)]
     assert [page.has_more for page in pages] == [True, False]
     assert [file.id for file in client.files.list(after=sent[1].id, order="asc", limit=1).data] == [sent[2].id]

@@ -29,7 +29,9 @@ def test_an_unknown_path_is_404(local, path) -> None:
     assert error(response)["code"] == "unknown_url"
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", CHAT), ("PUT", "/v1/models"), ("OPTIONS", "/v1/embeddings")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/v1/completions"), ("PUT", "/v1/models"), ("OPTIONS", "/v1/embeddings")]
+)
 def test_a_wrong_method_is_405_with_allow(local, method, path) -> None:
     """The answer says which methods there are."""
     response = local.send(method, path, valid=False)

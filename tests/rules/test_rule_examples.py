@@ -6,6 +6,7 @@ import base64
 import struct
 
 import pytest
+import tuning_rule_examples
 from assistant_examples import EXAMPLES as ASSISTANTS
 
 from assay.rules.catalogue import standard
@@ -218,6 +219,7 @@ EXAMPLES = [
     ("responses/token-limit", answer(request={"max_output_tokens": 2}), answer(request={"max_output_tokens": 1})),
     ("responses/parallel-tool-calls", answer(function_call(), request={"parallel_tool_calls": False}),
      answer(function_call("a"), function_call("b"), request={"parallel_tool_calls": False})),
+    *tuning_rule_examples.EXAMPLES,
 ]  # fmt: skip
 
 
@@ -264,9 +266,16 @@ def test_what_the_contract_leaves_free_is_no_alarm(exchange):
     assert broken(exchange) == ()
 
 
+@pytest.mark.parametrize(("rule", "passing", "failing"), tuning_rule_examples.LARGE)
+def test_large_examples(rule, passing, failing):
+    """A file just within a limit breaks no rule, and one just beyond it breaks its rule alone."""
+    assert not broken(passing())
+    assert [violation.rule for violation in broken(failing())] == [rule]
+
+
 def test_every_rule_has_an_example():
     """A rule without an example in the tables is not shown to work."""
-    shown = {row[0] for row in EXAMPLES}
+    shown = {row[0] for row in (*EXAMPLES, *tuning_rule_examples.LARGE)}
     rules = {rule.id for rule in REGISTRY.rules if rule.side != "stream"}
     assert shown == rules
 

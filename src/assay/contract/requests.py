@@ -103,6 +103,7 @@ class RequestCheck:
             query=parameters.query,
             path_values=parameters.path,
             request_headers=request.headers,
+            files=judged.files,
         )
 
     def _judge_body(self, request: Request) -> Judged:

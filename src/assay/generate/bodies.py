@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assay.generate.compiler import Compiler, declared
 from assay.generate.domain import Draft
 from assay.generate.media_values import png, wav
+from assay.generate.tuning import lines_for
 from assay.wire.forms import read_form, write_form
 from assay.wire.json_text import parse_json, write_json
 from assay.wire.media import is_json
@@ -105,7 +106,8 @@ class BodyMaker:
                 continue
             many = item if isinstance(item, list) else [item]
             part = name if item is not many else f"{bare}[]"
-            files += [_file(part, number, audio=self.domain.audio) for number, _ in enumerate(many)]
+            lines = lines_for(value.get("purpose"))
+            files += [_file(part, number, lines, audio=self.domain.audio) for number, _ in enumerate(many)]
         content_type = f"{_MULTIPART}; boundary={_BOUNDARY}"
         return Written(value, write_multipart(fields, files, _BOUNDARY), content_type, features)
 
@@ -153,9 +155,9 @@ def _binary(schema: Any) -> bool:
     return schema.get("format") == "binary" or "contentMediaType" in schema
 
 
-def _file(name: str, number: int, *, audio: bool) -> FilePart:
+def _file(name: str, number: int, lines: bytes, *, audio: bool) -> FilePart:
     if audio:
         return FilePart(name, f"{number}.wav", "audio/wav", wav())
     if "image" in name or "mask" in name:
         return FilePart(name, f"{number}.png", "image/png", png(transparent="mask" in name))
-    return FilePart(name, f"{number}.jsonl", "application/octet-stream", b'{"text": "hello"}\n')
+    return FilePart(name, f"{number}.jsonl", "application/octet-stream", lines)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assay.generate.conversation import answer_format, conversation, tool_set
 from assay.generate.media_values import data_url, png
 from assay.generate.text import PHRASES
+from assay.generate.tuning import file_ids, sound_graders, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -187,6 +188,26 @@ def _chunked(draft: Draft) -> None:
                 value["chunk_overlap_tokens"] = min(shared, size // 2)
 
 
+def _fine_tuning(draft: Draft) -> None:
+    _model_and_limits(draft)
+    file_ids(draft.source, draft.body)
+    sound_graders(draft.body)
+
+
+def _grader(draft: Draft) -> None:
+    sound_graders(draft.body)
+
+
+def _upload(draft: Draft) -> None:
+    upload(draft.source, draft.body)
+
+
+def _batch(draft: Draft) -> None:
+    endpoints = ("/v1/chat/completions", "/v1/embeddings", "/v1/completions", "/v1/moderations", "/v1/responses")
+    draft.put("endpoint", draft.source.pick(endpoints))
+    draft.put("input_file_id", "file-abc123")
+
+
 _GENERIC = Domain(("model", *TOKEN_LIMITS), _model_and_limits)
 _TEXT = ("stream", "stream_options", "stop", "n", *_GENERIC.owned)
 
@@ -222,6 +243,12 @@ DOMAINS: dict[str, Domain] = {
         ),
         Domain(("model",), _chunked),
     ),
+    "createFineTuningJob": Domain(("training_file", "validation_file", *_GENERIC.owned), _fine_tuning),
+    "createFineTune": Domain(("training_file", "validation_file", *_GENERIC.owned), _fine_tuning),
+    "runGrader": Domain((), _grader),
+    "validateGrader": Domain((), _grader),
+    "createUpload": Domain(("mime_type", "bytes"), _upload),
+    "createBatch": Domain(("endpoint", "input_file_id"), _batch),
 }  # fmt: skip
 """Domain strategies by operation id; a later one extends this table."""
 

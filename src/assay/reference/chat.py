@@ -14,6 +14,7 @@ import orjson
 from assay.reference.choices import Choice, ToolCall, choices
 from assay.reference.models import find
 from assay.reference.replies import Call, Refusal, Reply, Stream
+from assay.reference.stored import keep
 from assay.reference.text import Source, count
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _PER_FILE = 85  # tokens that an image, a sound or a file costs
 def create_chat_completion(call: Call) -> Reply | Stream:
     """Answer ``POST /chat/completions``."""
     body = call.value
-    find(body["model"], "chat")
+    find(body["model"], "chat", call.store)
     if "audio" in (body.get("modalities") or ()):
         text = "This model writes text only: 'modalities' may hold 'text'."
         raise Refusal(400, text, param="modalities", code="unsupported_value")
@@ -43,10 +44,14 @@ def create_chat_completion(call: Call) -> Reply | Stream:
         "service_tier": _TIERS.get(body.get("service_tier"), body.get("service_tier")),
         "system_fingerprint": _FINGERPRINT,
     }
+    shown = [_choice(body, choice) for choice in said]
+    whole = {**head, "choices": shown, "usage": _usage(body, said)}
+    if body.get("store"):
+        whole["metadata"] = body.get("metadata") or {}
+        keep(call, whole, body["messages"])
     if body.get("stream"):
         return Stream(_chunks(body, said, {**head, "object": "chat.completion.chunk"}))
-    shown = [_choice(body, choice) for choice in said]
-    return Reply({**head, "choices": shown, "usage": _usage(body, said)})
+    return Reply(whole)
 
 
 def _choice(body: dict[str, Any], choice: Choice) -> dict[str, Any]:

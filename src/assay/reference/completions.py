@@ -36,7 +36,7 @@ class _Choice:
 def create_completion(call: Call) -> Reply | Stream:
     """Answer ``POST /completions``."""
     body = call.value
-    find(body["model"], "completion")
+    find(body["model"], "completion", call.store)
     wanted, best_of = body.get("n") or 1, body.get("best_of")
     if best_of is not None and best_of < wanted:
         raise Refusal(400, "'best_of' must be at least 'n'.", param="best_of", code="invalid_value")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assay.model import Shape
+from assay.reference.pages import page
 from assay.reference.replies import Call, Raw, Refusal, Reply
 from assay.reference.store import Kept
 from assay.reference.text import Source
@@ -15,7 +16,16 @@ from assay.reference.text import Source
 if TYPE_CHECKING:
     from assay.wire.multipart import FilePart
 
-__all__ = ["FILE_FORM", "create_file", "delete_file", "download_file", "list_files", "retrieve_file", "sent_file"]
+__all__ = [
+    "FILE_FORM",
+    "create_file",
+    "delete_file",
+    "download_file",
+    "list_files",
+    "retrieve_file",
+    "sent_file",
+    "shown",
+]
 
 _TEXT = Shape(frozenset({"string"}))
 FILE_FORM = Shape(
@@ -46,30 +56,19 @@ def create_file(call: Call) -> Reply:
     kept = Kept(name, part.filename or "upload", purpose, part.data, call.now, expires, call.serial)
     if not call.store.add(kept, call.now):
         raise Refusal(413, "This server has no room for more files.", param="file", code="storage_full")
-    return Reply(_shown(kept))
+    return Reply(shown(kept))
 
 
 def list_files(call: Call) -> Reply:
     """Answer ``GET /files``: one page, the newest file first unless asked otherwise."""
     wanted = call.query.get("purpose")
     files = [kept for kept in call.store.files(call.now) if not wanted or kept.purpose == wanted]
-    if call.query.get("order", "desc") == "desc":
-        files.reverse()
-    start = 0
-    after = call.query.get("after")
-    if after:
-        start = next((number for number, kept in enumerate(files, 1) if kept.id == after), -1)
-        if start < 0:
-            raise Refusal(404, "The file in 'after' does not exist here.", param="after", code="file_not_found")
-    end = start + int(float(call.query.get("limit") or _PAGE))
-    page = [_shown(kept) for kept in files[start:end]]
-    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {"first_id": None, "last_id": None}
-    return Reply({"object": "list", "data": page, **ends, "has_more": end < len(files)})
+    return Reply(page(call, [shown(kept) for kept in files], "file", size=_PAGE))
 
 
 def retrieve_file(call: Call) -> Reply:
     """Answer ``GET /files/{file_id}``."""
-    return Reply(_shown(_named(call)))
+    return Reply(shown(_named(call)))
 
 
 def delete_file(call: Call) -> Reply:
@@ -100,7 +99,8 @@ def _named(call: Call) -> Kept:
     return kept
 
 
-def _shown(kept: Kept) -> dict[str, Any]:
+def shown(kept: Kept) -> dict[str, Any]:
+    """Return a file as the API shows it."""
     expiry = {} if kept.expires_at is None else {"expires_at": kept.expires_at}
     return {
         "id": kept.id,

@@ -6,11 +6,14 @@ The rule of this module: what is listed is what is accepted; a name that is not 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay.reference.replies import Call, Refusal, Reply
 
-__all__ = ["MODELS", "Model", "delete_model", "find", "list_models", "retrieve_model"]
+if TYPE_CHECKING:
+    from assay.reference.store import Store
+
+__all__ = ["MODELS", "Model", "delete_model", "find", "list_models", "offered", "retrieve_model"]
 
 _CREATED = 1_735_689_600  # 2025-01-01
 
@@ -19,17 +22,19 @@ _CREATED = 1_735_689_600  # 2025-01-01
 class Model:
     """One model: ``kind`` is what it can be used for, ``size`` the length of an embedding model's vectors.
 
-    ``also`` is a second use.
+    ``also`` is a second use, ``owner`` who made it, ``created`` when (seconds since 1970).
     """
 
     id: str
     kind: str
     size: int = 0
     also: str = ""
+    owner: str = "assay"
+    created: int = _CREATED
 
     def shown(self) -> dict[str, Any]:
         """Return the model as the API shows it."""
-        return {"id": self.id, "object": "model", "created": _CREATED, "owned_by": "assay"}
+        return {"id": self.id, "object": "model", "created": self.created, "owned_by": self.owner}
 
 
 MODELS = {
@@ -70,9 +75,17 @@ MODELS = {
 }
 
 
-def find(name: str, kind: str) -> Model:
-    """Return the model that a body names; refuse one that is not there or is of another kind."""
-    model = MODELS.get(name)
+def offered(store: Store | None) -> dict[str, Model]:
+    """Return all models by their ids: those that are always there, and those that were fine-tuned."""
+    return MODELS if store is None else {**MODELS, **{model.id: model for model in store.shelf("models").all()}}
+
+
+def find(name: str, kind: str, store: Store | None = None) -> Model:
+    """Return the model that a body names; refuse one that is not there or is of another kind.
+
+    With a ``store``, the models that were fine-tuned are there too.
+    """
+    model = offered(store).get(name)
     if model is None:
         raise Refusal(404, "The model in 'model' does not exist here.", param="model", code="model_not_found")
     if kind not in (model.kind, model.also):
@@ -81,9 +94,9 @@ def find(name: str, kind: str) -> Model:
     return model
 
 
-def list_models(_call: Call) -> Reply:
+def list_models(call: Call) -> Reply:
     """Answer ``GET /models``."""
-    return Reply({"object": "list", "data": [model.shown() for model in MODELS.values()]})
+    return Reply({"object": "list", "data": [model.shown() for model in offered(call.store).values()]})
 
 
 def retrieve_model(call: Call) -> Reply:
@@ -92,13 +105,17 @@ def retrieve_model(call: Call) -> Reply:
 
 
 def delete_model(call: Call) -> Reply:
-    """Answer ``DELETE /models/{model}``: only fine-tuned models may be deleted, and there are none."""
-    _named(call)
-    raise Refusal(403, "Only a fine-tuned model of your own can be deleted.", param="model", code="model_not_deletable")
+    """Answer ``DELETE /models/{model}``: only fine-tuned models may be deleted."""
+    model = _named(call)
+    if model.id in MODELS:
+        text = "Only a fine-tuned model of your own can be deleted."
+        raise Refusal(403, text, param="model", code="model_not_deletable")
+    call.store.shelf("models").remove(model.id)
+    return Reply({"id": model.id, "object": "model", "deleted": True})
 
 
 def _named(call: Call) -> Model:
-    model = MODELS.get(call.names["model"])
+    model = offered(call.store).get(call.names["model"])
     if model is None:
         raise Refusal(404, "The model of this path does not exist here.", param="model", code="model_not_found")
     return model

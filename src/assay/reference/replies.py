@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 from assay.reference.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from assay.wire.multipart import FilePart
 
 __all__ = ["Call", "Named", "Raw", "Refusal", "Reply", "Stream"]
+
+
+def _alone(_path: str, _value: Any) -> tuple[int, Any]:
+    raise NotImplementedError("this call was not made by a server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,8 @@ class Call:
 
     ``value`` is the parsed body (None without one) and ``files`` the files of a form, ``names`` the values of the
     path's fields, ``query`` those of the query, ``serial`` a number that no other request of this server has,
-    ``now`` the time in seconds, ``store`` what the server keeps.
+    ``now`` the time in seconds, ``store`` what the server keeps. ``perform`` posts a JSON value to another operation
+    of the server, by its path (``/v1/embeddings``), and returns status and value.
     """
 
     value: Any
@@ -35,6 +40,7 @@ class Call:
     files: tuple[FilePart, ...] = ()
     query: Mapping[str, str] = field(default_factory=dict)
     store: Store = field(default_factory=Store)
+    perform: Callable[[str, Any], tuple[int, Any]] = _alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +95,8 @@ class Refusal(Exception):  # noqa: N818  not a fault of the program: an answer
         self.status = status
         self.envelope = {"error": {"message": message, "type": kind, "param": param, "code": code}}
         self.headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def pair(self) -> tuple[int, Any]:
+        """Status and value, as a client gets them."""
+        return self.status, self.envelope

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from assay.messages import Request
+from assay.reference import batches, fine_tuning, graders, legacy, permissions, stored, uploads
 from assay.reference.assistants import (
     create_assistant,
     delete_assistant,
@@ -119,25 +120,38 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """One path: its handlers by method, and what bodies its ``POST`` reads."""
+    """One path: its handlers by method, and what bodies its ``POST`` reads; ``bare`` is one that reads none."""
 
     pattern: re.Pattern[str]
     handlers: dict[str, Handler]
     json: bool
     form: Shape | None
+    bare: bool
 
 
-def _route(template: str, *, json: bool = True, form: Shape | None = None, **handlers: Handler) -> _Route:
+def _route(
+    template: str, *, json: bool = True, form: Shape | None = None, bare: bool = False, **handlers: Handler
+) -> _Route:
     # A model's name may have slashes of its own; other names have none.
     pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template).replace("(?P<model>[^/]+)", "(?P<model>.+)")
     methods = {method.upper(): handler for method, handler in handlers.items()}
-    return _Route(re.compile(f"/v1{pattern}"), methods, json, form)
+    return _Route(re.compile(f"/v1{pattern}"), methods, json, form, bare)
 
+
+_JOB = "/fine_tuning/jobs/{fine_tuning_job_id}"
+_PERMISSIONS = "/fine_tuning/checkpoints/{fine_tuned_model_checkpoint}/permissions"
 
 ROUTES = (
     _route("/models", get=list_models),
     _route("/models/{model}", get=retrieve_model, delete=delete_model),
-    _route("/chat/completions", post=create_chat_completion),
+    _route("/chat/completions", get=stored.list_chat_completions, post=create_chat_completion),
+    _route(
+        "/chat/completions/{completion_id}",
+        get=stored.get_chat_completion,
+        post=stored.update_chat_completion,
+        delete=stored.delete_chat_completion,
+    ),
+    _route("/chat/completions/{completion_id}/messages", get=stored.get_chat_completion_messages),
     _route("/completions", post=create_completion),
     _route("/embeddings", post=create_embedding),
     _route("/images/generations", post=create_image),
@@ -175,6 +189,29 @@ ROUTES = (
     _route("/vector_stores/{vector_store_id}/file_batches/{batch_id}", get=get_batch),
     _route("/vector_stores/{vector_store_id}/file_batches/{batch_id}/cancel", post=cancel_batch),
     _route("/vector_stores/{vector_store_id}/file_batches/{batch_id}/files", get=batch_files),
+    _route("/fine_tuning/jobs", get=fine_tuning.list_jobs, post=fine_tuning.create_job),
+    _route(_JOB, get=fine_tuning.retrieve_job),
+    _route(f"{_JOB}/cancel", bare=True, post=fine_tuning.cancel_job),
+    _route(f"{_JOB}/pause", bare=True, post=fine_tuning.pause_job),
+    _route(f"{_JOB}/resume", bare=True, post=fine_tuning.resume_job),
+    _route(f"{_JOB}/events", get=fine_tuning.list_events),
+    _route(f"{_JOB}/checkpoints", get=fine_tuning.list_checkpoints),
+    _route(_PERMISSIONS, get=permissions.list_permissions, post=permissions.create_permissions),
+    _route(f"{_PERMISSIONS}/{{permission_id}}", delete=permissions.delete_permission),
+    _route("/fine_tuning/alpha/graders/run", post=graders.run_grader),
+    _route("/fine_tuning/alpha/graders/validate", post=graders.validate_grader),
+    _route("/batches", get=batches.list_batches, post=batches.create_batch),
+    _route("/batches/{batch_id}", get=batches.retrieve_batch),
+    _route("/batches/{batch_id}/cancel", bare=True, post=batches.cancel_batch),
+    _route("/uploads", post=uploads.create_upload),
+    _route("/uploads/{upload_id}/parts", json=False, form=uploads.PART_FORM, post=uploads.add_part),
+    _route("/uploads/{upload_id}/complete", post=uploads.complete_upload),
+    _route("/uploads/{upload_id}/cancel", bare=True, post=uploads.cancel_upload),
+    _route("/edits", post=legacy.create_edit),
+    _route("/fine-tunes", get=legacy.list_fine_tunes, post=legacy.create_fine_tune),
+    _route("/fine-tunes/{fine_tune_id}", get=legacy.retrieve_fine_tune),
+    _route("/fine-tunes/{fine_tune_id}/cancel", bare=True, post=legacy.cancel_fine_tune),
+    _route("/fine-tunes/{fine_tune_id}/events", get=legacy.list_fine_tune_events),
 )
 
 
@@ -234,17 +271,34 @@ class Application:
     def _answer(self, scope: Message, body: bytes, serial: int) -> Answer:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         self._authenticate(headers)
-        request = _request(scope, headers, body)
+        return self._serve(_request(scope, headers, body), headers, serial)
+
+    def _serve(self, request: Request, headers: dict[str, str], serial: int) -> Answer:
+        """Answer one request, from whoever it comes; raises Refusal."""
         path, _, query = request.target.partition("?")
-        route, names = _find(scope["method"], path)
-        read_body = read(headers, body, json=route.json, form=route.form) if scope["method"] == "POST" else Body()
+        route, names = _find(request.method, path)
+        reads = request.method == "POST" and not route.bare
+        read_body = read(headers, request.body, json=route.json, form=route.form) if reads else Body()
         verdict = self._judge.check_request(request)
         if not verdict.ok:
             broken = next(v for v in verdict.violations if v.severity == "violation")
             envelope = broken.envelope()["error"]
             raise Refusal(400, envelope["message"], param=envelope["param"], code=envelope["code"])
-        call = Call(read_body.value, names, serial, self._clock(), read_body.files, dict(parse_qsl(query)), self._store)
-        return route.handlers["GET" if scope["method"] == "HEAD" else scope["method"]](call)
+        asked = dict(parse_qsl(query))
+        call = Call(read_body.value, names, serial, self._clock(), read_body.files, asked, self._store, self._perform)
+        return route.handlers["GET" if request.method == "HEAD" else request.method](call)
+
+    def _perform(self, path: str, value: Any) -> tuple[int, Any]:
+        """Post a JSON value to an operation as a client would, and return status and value."""
+        headers = {"content-type": "application/json"}
+        request = Request("POST", path, headers, orjson.dumps(value))
+        try:
+            answer = self._serve(request, headers, next(self._serials))
+        except Refusal as refusal:
+            return refusal.pair
+        if isinstance(answer, Reply):
+            return answer.status, answer.value
+        return Refusal(400, "This operation does not answer in JSON.", code="unsupported_operation").pair
 
     def _authenticate(self, headers: dict[str, str]) -> None:
         if self._key is None:

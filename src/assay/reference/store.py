@@ -14,8 +14,7 @@ import orjson
 __all__ = ["OBJECTS", "ROOM", "SHELF", "Kept", "Record", "Shelf", "Store"]
 
 ROOM = 256 * 1024 * 1024
-"""Bytes of content that are kept at once."""
-
+"""Bytes of files that are kept at once."""
 OBJECTS, SHELF = 10_000, 64 * 1024 * 1024
 """Objects of one kind that are kept at once, and their bytes in JSON as they were when they were added."""
 
@@ -30,37 +29,47 @@ class Record:
 
 
 class Shelf:
-    """The objects of one kind by id, the oldest first."""
+    """The objects of one kind by id, the oldest first, within so many objects and bytes."""
 
-    def __init__(self, objects: int = OBJECTS, room: int = SHELF) -> None:
-        self._objects = objects
-        self._room = room
-        self._records: dict[str, tuple[Record, int]] = {}
+    def __init__(self, room: int = SHELF, objects: int = OBJECTS) -> None:
+        self._room, self._objects = room, objects
+        self._items: dict[str, tuple[Any, int]] = {}
         self._taken = 0
 
     def add(self, record: Record, name: str = "") -> bool:
-        """Keep an object under its id, or under another name; False when there is no room for it."""
+        """Keep a record under its id, or under another name; False when there is no room for it."""
         size = len(orjson.dumps(record.shown))
-        if len(self._records) >= self._objects or self._taken + size > self._room:
+        if len(self._items) >= self._objects or self._taken + size > self._room:
             return False
-        self.remove(name or record.shown["id"])
-        self._records[name or record.shown["id"]] = record, size
-        self._taken += size
+        self._set(name or record.shown["id"], record, size)
         return True
 
-    def get(self, name: str) -> Record | None:
-        """Return an object."""
-        found = self._records.get(name)
-        return None if found is None else found[0]
+    def put(self, name: str, item: Any, size: int = 0) -> None:
+        """Keep an object of ``size`` bytes in the place of one that had its id; without room for it the oldest go."""
+        self._set(name, item, size)
+        while len(self._items) > self._objects or (len(self._items) > 1 and self._taken > self._room):
+            self.remove(next(iter(self._items)))
+
+    def get(self, name: str) -> Any:
+        """Return an object, or None."""
+        return self._items.get(name, (None, 0))[0]
 
     def remove(self, name: str) -> None:
         """Forget an object, if it is there."""
-        self._taken -= self._records.pop(name, (None, 0))[1]
+        self._taken -= self._items.pop(name, (None, 0))[1]
 
-    def all(self, **fields: Any) -> list[Record]:
-        """Return the objects that show these values, the oldest first."""
+    def all(self, **fields: Any) -> list[Any]:
+        """Return every object, the oldest first; where ``fields`` are given, the records that show these values."""
         wanted = fields.items()
-        return [r for r, _ in self._records.values() if all(r.shown.get(name) == value for name, value in wanted)]
+        return [
+            item for item, _ in self._items.values() if all(item.shown.get(name) == value for name, value in wanted)
+        ]
+
+    def _set(self, name: str, item: Any, size: int) -> None:
+        if name in self._items:
+            self._taken -= self._items[name][1]
+        self._items[name] = item, size
+        self._taken += size
 
 
 @dataclass(frozen=True, slots=True)

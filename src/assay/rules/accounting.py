@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "choices_wanted",
+    "in_order",
     "indexes",
     "is_plain_time",
     "is_plain_usage",
@@ -82,6 +83,18 @@ def not_before_2015(rule: Rule, value: Any, path: tuple[str | int, ...]) -> Iter
     time = integer(value)
     if time is not None and time < _EARLIEST:
         yield rule.broken(path, "the Unix time of creation, in seconds", describe(time))
+
+
+def in_order(rule: Rule, value: Any, path: tuple[str | int, ...], names: tuple[str, ...]) -> Iterator[Violation]:
+    """Each of some times is no earlier than those before it; one that is null or not there is passed over."""
+    last, last_name = None, ""
+    for name in names:
+        time = integer(at(value, name))
+        if not time:
+            continue
+        if last is not None and time < last:
+            yield rule.broken((*path, name), f"a time not before {last_name}", f"{last - time} seconds before it")
+        last, last_name = time, name
 
 
 def is_plain_time(value: Any) -> bool:

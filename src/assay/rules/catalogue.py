@@ -8,21 +8,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assay.rules import (
+    batch_files,
+    batches,
     chat,
     chat_requests,
     chat_stream,
     completions,
     embeddings,
+    fine_tuning,
     identity,
     images,
+    legacy,
     models,
     pages,
     responses,
     responses_stream,
     runs,
     runs_stream,
+    stored,
     streams,
     threads,
+    training_files,
+    uploads,
     vector_stores,
 )
 from assay.rules.registry import Registry
@@ -52,6 +59,15 @@ RULE_SETS = (
     runs.rules,
     runs_stream.rules,
     vector_stores.rules,
+    stored.rules,
+    fine_tuning.rules,
+    training_files.rules,
+    batches.rules,
+    batch_files.rules,
+    uploads.rules,
+    legacy.edit_rules,
+    legacy.rules,
+    legacy.stream_rules,
 )
 
 

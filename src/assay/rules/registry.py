@@ -27,6 +27,8 @@ from assay.violation import Part, Severity, Violation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from assay.wire.multipart import FilePart
+
     ShortWay = Callable[[Any, Any], bool]
 
 __all__ = ["Check", "Exchange", "Reducer", "Registry", "Rule", "RuleSet", "StreamRules"]
@@ -45,7 +47,7 @@ class Exchange:
 
     ``operation`` is the operation's id. ``request`` and ``response`` are JSON values (a form is an object; None
     when there is no body); ``response`` is None for request rules and for streams. ``status`` is 0 when there is
-    no response yet. ``query`` and ``path_values`` hold decoded values.
+    no response yet. ``query`` and ``path_values`` hold decoded values. ``files`` are the files of a form.
     """
 
     operation: str
@@ -56,6 +58,7 @@ class Exchange:
     path_values: Mapping[str, Any] = field(default_factory=dict)
     request_headers: Headers = _NO_HEADERS
     response_headers: Headers = _NO_HEADERS
+    files: tuple[FilePart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

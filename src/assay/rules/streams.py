@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Framing", "is_error", "rules"]
 
-rules = RuleSet("stream", "createChatCompletion", "createCompletion")
+rules = RuleSet("stream", "createChatCompletion", "createCompletion", "listFineTuneEvents")
 
 _STREAM = "#/components/schemas/CreateCompletionRequest/properties/stream"
 
