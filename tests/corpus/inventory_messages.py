@@ -32,7 +32,7 @@ __all__ = ["Wrapped", "judge"]
 BOUNDARY = "inventory-boundary-7d1f"
 VARIABLES = frozenset(("req", "resp", "ev", "sse", "query", "path", "hdr", "rhdr", "status", "lines", "body", "info"))
 # A file larger than this is never written out: its rules are asked directly, with memory that nobody touches.
-WRITTEN = 60 * 1024 * 1024
+WRITTEN = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +56,37 @@ class Wrapped:
 
 def judge(contract: Contract, wrapped: Wrapped, which: str) -> list[Violation]:
     """Return the violations of the example ``which`` (``example_valid`` or ``example_invalid``)."""
-    valid = _completed(_expanded(wrapped.item["example_valid"]), wrapped)
-    example = _completed(_expanded(wrapped.item[which]), wrapped)
+    valid, example = _read(wrapped, "example_valid"), _read(wrapped, which)
     for path, value in wrapped.entry.get("set", {}).items():
         steps = path.split(".") if path else []
-        placeholder = _found(valid, steps)
-        example = _replaced(example, steps, placeholder, value)
+        example = _replaced(example, steps, _found(valid, steps), value)
     return WRAPPINGS[_wrapping(wrapped)](contract, wrapped, example)
 
 
 def _wrapping(wrapped: Wrapped) -> str:
     if "as" in wrapped.entry:
         return wrapped.entry["as"]
-    if "at" in wrapped.entry or re.match(r"[A-Z]", wrapped.target):
-        return "component"
-    return "parameter" if " parameter " in wrapped.target else "exchange"
+    return "component" if "at" in wrapped.entry or re.match(r"[A-Z]", wrapped.target) else "exchange"
+
+
+def _read(wrapped: Wrapped, which: str) -> Any:
+    """An example written out: a component's value, or the variables of an exchange with those of ``with``."""
+    example = _expanded(wrapped.item[which])
+    if _wrapping(wrapped) != "component":
+        return _completed(_variables(wrapped, example), wrapped)
+    part = wrapped.entry.get("of")
+    return example if part is None else _found(_variables(wrapped, example), part.split("."))
+
+
+def _variables(wrapped: Wrapped, example: Any) -> dict[str, Any]:
+    """The example under the name of what it is: req, resp, ev, path, query."""
+    where, parameter, name = wrapped.target.partition(" parameter ")
+    if parameter:
+        return {where: {name: example}}
+    if wrapped.item["rule"]["lang"] == "predicate":
+        assert example.keys() <= VARIABLES, example.keys()
+        return example
+    return {{"response": "resp", "event": "ev"}.get(wrapped.target, "req"): example}
 
 
 # Shorthand.
@@ -98,15 +114,17 @@ def _expanded(value: Any) -> Any:
     raise AssertionError(value)
 
 
-def _completed(example: Any, wrapped: Wrapped) -> Any:
+def _completed(variables: dict[str, Any], wrapped: Wrapped) -> dict[str, Any]:
     """Add the properties of the entry's ``with`` that the example leaves out."""
-    added = wrapped.entry.get("with", {})
-    if not added:
-        return example
-    completed = {**added, **example}
-    for name in added.keys() & example.keys():
-        if isinstance(added[name], dict) and isinstance(example[name], dict):
-            completed[name] = {**added[name], **example[name]}
+    completed = dict(variables)
+    for name, value in wrapped.entry.get("with", {}).items():
+        given = variables.get(name, wrapped.bases[wrapped.operation]["request"] if name == "req" else {})
+        if not isinstance(value, dict):
+            completed.setdefault(name, value)
+        elif name in variables:
+            completed[name] = {**value, **given}
+        else:
+            completed[name] = {**given, **value}
     return completed
 
 
@@ -193,20 +211,11 @@ def _at(contract: Contract, reference: str) -> Any:
     return value
 
 
-# A parameter: in the path or the query of a request.
-
-
-def _parameter(contract: Contract, wrapped: Wrapped, value: Any) -> list[Violation]:
-    where, _, name = wrapped.target.partition(" parameter ")
-    return _exchange(contract, wrapped, {where: {name: value}})
-
-
 # Whole messages.
 
 
-def _exchange(contract: Contract, wrapped: Wrapped, example: Any) -> list[Violation]:
+def _exchange(contract: Contract, wrapped: Wrapped, variables: dict[str, Any]) -> list[Violation]:
     """Judge a request, and the response or stream where the example has one."""
-    variables = _variables(wrapped, example)
     base = wrapped.bases.get(wrapped.operation)
     assert base is not None, f"{wrapped.operation} has no base: add one to `bases`"
     files = [file for _, file in _files(variables.get("req"))]
@@ -220,13 +229,6 @@ def _exchange(contract: Contract, wrapped: Wrapped, example: Any) -> list[Violat
     return found
 
 
-def _variables(wrapped: Wrapped, example: Any) -> dict[str, Any]:
-    if wrapped.item["rule"]["lang"] == "predicate" or " parameter " in wrapped.target:
-        assert example.keys() <= VARIABLES, example.keys()
-        return dict(example)
-    return {{"response": "resp", "event": "ev"}.get(wrapped.target, "req"): example}
-
-
 def _request(contract: Contract, wrapped: Wrapped, variables: dict[str, Any], base: dict[str, Any]) -> Request:
     operation = contract[wrapped.operation]
     path = operation.path
@@ -238,14 +240,14 @@ def _request(contract: Contract, wrapped: Wrapped, variables: dict[str, Any], ba
     value = variables.get("req", base.get("request"))
     if value is None:
         return Request(operation.method, target, headers)
-    if {"ev", "sse"} & variables.keys() and "stream" not in value:
-        value = {**value, "stream": True}
+    if {"ev", "sse"} & variables.keys():
+        value = {**base.get("stream", {"stream": True}), **value}
     files = _files(value)
     multipart = operation.body.contents[0].media_type.startswith("multipart/")
     if not multipart or (not files and len(operation.body.contents) > 1):
         return Request(operation.method, target, {**headers, "content-type": "application/json"}, _json(value))
     fields = {name: item for name, item in value.items() if name not in {name for name, _ in files}}
-    parts = [FilePart(name, f["filename"], f["mime"], _content(f), name) for name, f in files]
+    parts = [FilePart(name, f["filename"], f["mime"], _content(f, value.get("purpose")), name) for name, f in files]
     return Request(
         operation.method,
         target,
@@ -266,7 +268,8 @@ def _response(variables: dict[str, Any], base: dict[str, Any]) -> Response:
         return Response(status, headers, _stream(variables, base))
     if "body" in variables:
         headers = {"content-type": base.get("content-type", "text/plain; charset=utf-8"), **variables.get("rhdr", {})}
-        return Response(status, headers, variables["body"])
+        body = variables["body"]
+        return Response(status, headers, body.encode() if isinstance(body, str) else body)
     headers = {"content-type": "application/json", **variables.get("rhdr", {})}
     return Response(status, headers, _json(variables.get("resp", base.get("response"))))
 
@@ -299,15 +302,25 @@ def _files(value: Any) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def _content(file: dict[str, Any]) -> bytes:
-    """Bytes that are what the shorthand says: a PNG of that size, or a head that tells the kind, filled up."""
+def _content(file: dict[str, Any], purpose: str | None) -> bytes:
+    """Bytes that are what the shorthand says: a PNG of that size, lines, or a head that tells the kind, filled up."""
     if "lines" in file:
         return b"".join(_json(line) + b"\n" for line in file["lines"])
     size, kind = file["size"], file["mime"]
     if "width" in file and kind == "image/png":
         return _png(file["width"], file["height"], size, alpha=file.get("alpha", False))
-    head = _HEADS.get(kind, b"")
-    return (head + b"\0" * size)[: max(size, len(head))] if head else (b"{}\n" * (size // 3 + 1))[:size]
+    if kind == "application/jsonl":
+        return _lines(size, purpose)
+    return (_HEADS.get(kind, b"text") + b"\0" * size)[:size]
+
+
+def _lines(size: int, purpose: str | None) -> bytes:
+    """JSON Lines of a purpose, ``size`` bytes in all: ten honest lines, the last one with white space at its end."""
+    said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hi"}]
+    asked = {"method": "POST", "url": "/v1/embeddings", "body": {"model": "m", "input": "a"}}
+    made = [{"custom_id": str(n), **asked} if purpose == "batch" else {"messages": said} for n in range(10)]
+    whole = b"\n".join(json.dumps(line, separators=(",", ":")).encode() for line in made)
+    return whole.ljust(size - 1) + b"\n"
 
 
 _HEADS = {
@@ -336,13 +349,12 @@ def _png(width: int, height: int, size: int, *, alpha: bool) -> bytes:
 def _by_rules_alone(contract: Contract, wrapped: Wrapped, value: dict[str, Any]) -> list[Violation]:
     """Ask the rules about files that are too large to be written: their pages are mapped and never touched."""
     parts = [FilePart(n, f["filename"], f["mime"], mmap.mmap(-1, f["size"]), n) for n, f in _files(value)]
-    rest = {name: item for name, item in value.items() if name not in {part.field for part in parts}}
+    rest = {**value, **{part.field: "" for part in parts}}
     return list(contract.rules.check_request(Exchange(wrapped.operation, rest, files=tuple(parts))))
 
 
 WRAPPINGS: dict[str, Callable[[Contract, Wrapped, Any], list[Violation]]] = {
     "component": _component,
-    "parameter": _parameter,
     "exchange": _exchange,
 }
 

@@ -149,8 +149,16 @@ def _schemas(schema: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _schemas(inner, f"{pointer}/{keyword}/{token(name)}")
 
 
-def curl_form(line: str) -> dict[str, str] | None:
-    """Return the plain fields that ``-F name=value`` gives in a curl line (files left out), or None for none."""
-    found = re.findall(r"(?:-F|--form)\s+(?:\"([^\"]+)\"|'([^']+)'|(\S+))", line)
-    pairs = [(one or two or three).partition("=") for one, two, three in found]
-    return {name: value for name, _, value in pairs if not value.startswith("@")} or None
+def curl_form(line: str) -> dict[str, str | list[str]] | None:
+    """Return the fields that ``-F name=value`` gives in a curl line (files left out), or None for none."""
+    words = shlex.split(line.replace("\\\n", " "))
+    pairs = [words[n + 1].partition("=") for n, word in enumerate(words[:-1]) if word in ("-F", "--form")]
+    fields: dict[str, str | list[str]] = {}
+    for name, _, value in pairs:
+        if value.startswith("@"):
+            continue
+        if name.endswith("[]"):
+            fields[name[:-2]] = [*fields.get(name[:-2], ()), value]
+        else:
+            fields[name] = value
+    return fields or None

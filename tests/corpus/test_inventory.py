@@ -21,12 +21,14 @@ FILES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in
 ENTRIES: dict[str, dict[str, Any]] = {id_: e for file in FILES.values() for id_, e in file["items"].items()}
 BASES = {operation: base for file in FILES.values() for operation, base in file.get("bases", {}).items()}
 ENCODED = sorted(id_ for id_, entry in ENTRIES.items() if "encoded" in entry)
-KEYS = {"encoded", "ledger", "as", "at", "operation", "with", "set"}
+KEYS = {"encoded", "ledger", "as", "at", "of", "operation", "with", "set"}
 SHORTEST_REASON = 30
 
 # Whose entries are still to come; to be emptied, and taken away, when they are there.
-PENDING_IDS = re.compile(r"")  # every resource still has open items
-PENDING_OPERATIONS = re.compile(r"FineTun|createEdit\b|createMessage\b|listBatches")
+PENDING_IDS = re.compile(r"(RESPS?|ASSTS?|VS|FT|BATCH|UPL)-|CHAT-13[678]$|FILE-106$")
+PENDING_OPERATIONS = re.compile(
+    r"FineTun|createEdit\b|createMessage\b|listBatches|CreateEdit(Request|Response)|CreateMessageRequest"
+)
 
 
 @functools.cache

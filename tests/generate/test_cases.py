@@ -40,6 +40,11 @@ def drawn(name: str, count: int, dials: Dials = DIALS, *, valid: bool = True) ->
     return seen
 
 
+def broken(verdict) -> list:
+    """What a verdict tells, hazards left out: what is legal and unwise may be drawn."""
+    return [violation for violation in verdict.violations if violation.severity == "violation"]
+
+
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_valid_cases_pass_the_contract(name: str) -> None:
     """The contract, rules and all, finds nothing in a valid case and routes it to its operation."""
@@ -47,7 +52,7 @@ def test_valid_cases_pass_the_contract(name: str) -> None:
     assert found
     for case in found:
         verdict = CONTRACT.check_request(case.request)
-        assert (verdict.operation, verdict.violations) == (name, ()), case.label
+        assert (verdict.operation, broken(verdict)) == (name, []), case.label
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATIONS) - UNBREAKABLE))

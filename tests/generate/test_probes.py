@@ -54,7 +54,8 @@ def test_probes_are_what_they_say(probed: tuple[str, tuple[Outcome, ...]]) -> No
             continue
         verdict = CONTRACT.check_request(outcome.outside.request)
         assert verdict.operation == name
-        assert [v.pointer for v in verdict.violations] == [outcome.violation.pointer], outcome.outside.label
+        told = [v.pointer for v in verdict.violations if v.severity == "violation"]
+        assert told == [outcome.violation.pointer], outcome.outside.label
 
 
 def test_a_complete_plan_covers_all_that_can_be_reached(probed: tuple[str, tuple[Outcome, ...]]) -> None:

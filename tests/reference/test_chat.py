@@ -133,7 +133,7 @@ def test_the_older_functions_work(local) -> None:
     deltas = [c["choices"][0]["delta"].get("function_call", {}) for c in local.post(CHAT, {**body, "stream": True})]
     assert "".join(delta.get("arguments", "") for delta in deltas) == said["message"]["function_call"]["arguments"]
     assert local.post(CHAT, {**body, "function_call": "none"})["choices"][0]["finish_reason"] == "stop"
-    assert local.refused(CHAT, {**body, "function_call": {"name": "x"}})[1]["param"] == "function_call"
+    assert local.refused(CHAT, {**body, "function_call": {"name": "x"}})[1]["param"] == "function_call.name"
 
 
 def test_json_mode_gives_json(local) -> None:
@@ -158,7 +158,10 @@ def test_usage_is_sent_last_and_only_when_asked_for(local) -> None:
     ("more", "param"),
     [
         ({"modalities": ["audio"], "audio": {"voice": "alloy", "format": "wav"}}, "modalities"),
-        ({"tools": TOOLS[:1], "tool_choice": {"type": "function", "function": {"name": "x"}}}, "tool_choice"),
+        (
+            {"tools": TOOLS[:1], "tool_choice": {"type": "function", "function": {"name": "x"}}},
+            "tool_choice.function.name",
+        ),
         (
             {
                 "tools": [

@@ -47,7 +47,8 @@ def chat(client, recorder) -> None:
     create(model="assay-chat", messages=HI)
     create(model="gpt-4o", messages=HI, n=2, logprobs=True, top_logprobs=2, temperature=0.2, seed=7, stop=["."])
     create(model="gpt-4o-mini", messages=[{"role": "system", "content": "Brief."}, *HI], max_completion_tokens=5)
-    create(model="gpt-5", messages=HI, response_format={"type": "json_object"}, metadata={"a": "b"}, store=False)
+    as_json = [{"role": "system", "content": "Answer in JSON."}, *HI]
+    create(model="gpt-5", messages=as_json, response_format={"type": "json_object"}, metadata={"a": "b"}, store=False)
     recorder.kind = "chat stream"
     for more in ({}, {"n": 2}, {"logprobs": True, "max_tokens": 3}):
         assert [*create(model="assay-chat", messages=HI, stream=True, **more)]

@@ -59,9 +59,10 @@ CHAT = [
     ("chat-stream/created-seconds", {}, GOOD, [{**e, "created": NOW * 1000} for e in GOOD[:-1]] + [DONE]),
     ("chat-stream/choice-index", {}, GOOD, [FIRST, piece(197, content="a"), STOP, DONE]),
     ("chat-stream/choices-count", {"n": 2}, [FIRST, piece(1, role="assistant"), STOP, piece(1, "stop"), DONE], GOOD),
-    ("chat-stream/choices-empty", {}, [FIRST, {**FRAME, "choices": [], "moderation": {}}, STOP, DONE],
+    ("chat-stream/choices-empty", {"moderation": {}}, [FIRST, {**FRAME, "choices": [], "moderation": {}}, STOP, DONE],
      [FIRST, {**FRAME, "choices": []}, STOP, DONE]),
-    ("chat-stream/choices-empty", ASK, [FIRST, STOP, usage(), {**FRAME, "choices": [], "moderation": {}}, DONE],
+    ("chat-stream/choices-empty", {**ASK, "moderation": {}},
+     [FIRST, STOP, usage(), {**FRAME, "choices": [], "moderation": {}}, DONE],
      [FIRST, STOP, usage(), {"choices": [], "cost": "0"}, DONE]),
     ("chat-stream/choices-empty", {}, GOOD, [{"id": "", "model": "", "created": 0, "choices": []}, *GOOD]),
     ("chat-stream/finish-missing", {}, GOOD, [FIRST, TEXT, DONE]),
@@ -99,6 +100,12 @@ CHAT = [
     ("chat-stream/tool-calls-finish", {}, [FIRST, begin(), CALLED, DONE], [FIRST, begin(), STOP, DONE]),
     ("chat-stream/tool-calls-finish", {"tool_choice": "required"}, [FIRST, begin(), STOP, DONE], None),
     ("chat-stream/finish-tool-calls", {}, [FIRST, begin(), CALLED, DONE], [FIRST, CALLED, DONE]),
+    ("chat-stream/stop-sequences", {"stop": "END"}, [FIRST, piece(content="E N"), piece(content="D"), STOP, DONE],
+     [FIRST, piece(content="E"), piece(content="N"), piece(content="D"), STOP, DONE]),
+    ("chat-stream/moderation-unasked", {"moderation": {}}, [FIRST, {**STOP, "moderation": {}}, DONE], None),
+    ("chat-stream/moderation-unasked", {}, GOOD, [FIRST, {**STOP, "moderation": {}}, DONE]),
+    ("chat-stream/obfuscation-unasked", {"stream_options": {"include_obfuscation": False}}, GOOD,
+     [FIRST, {**TEXT, "obfuscation": "x"}, STOP, DONE]),
     ("chat-stream/logprobs-unasked", {"logprobs": True}, [FIRST, piece(logprobs={"content": [{}]}), STOP, DONE], None),
     ("chat-stream/logprobs-unasked", {}, GOOD, [FIRST, piece(content="a", logprobs={"content": [{}]}), STOP, DONE]),
 ]  # fmt: skip
@@ -130,6 +137,8 @@ COMPLETIONS = [
     ("usage-last", ASK, [*TEXTS[:2], TEXT_USAGE, DONE], [*TEXTS[:2], TEXT_USAGE, TEXT_USAGE, DONE]),
     ("usage-sums", ASK, [*TEXTS[:2], TEXT_USAGE, DONE],
      [*TEXTS[:2], {**TEXT_USAGE, "usage": {**USAGE, "total_tokens": 9}}, DONE]),
+    ("stop-sequences", {"stop": "aa", "echo": True}, [words(), *TEXTS], None),
+    ("stop-sequences", {"stop": ["aa"]}, [words(finish="stop"), DONE], [words(), *TEXTS]),
     ("after-error", {}, [words(), {"error": "x"}], [words(), {"error": "x"}, words(), DONE]),
 ]  # fmt: skip
 
@@ -216,7 +225,48 @@ RESPONSES = [
     ("usage-sums", WHOLE, events(completed={"response": {**RESPONSE, "usage": WRONG_USAGE}})),
 ]
 
+
+def typed(*kinds, **body):
+    """Events of these types, each with the body."""
+    return [{"type": kind, **body} for kind in kinds]
+
+
+PARTIAL, COMPLETED = "image_generation.partial_image", "image_generation.completed"
+HEARD, ALL_HEARD, SEGMENT = (f"transcript.text.{kind}" for kind in ("delta", "done", "segment"))
+END = typed(ALL_HEARD, text="aa")
+SPEECH = typed("speech.audio.delta", "speech.audio.done")
+SPENT = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 4}
+
+MEDIA = [
+    ("createImage", "images-stream/completed", {}, typed(COMPLETED), typed(PARTIAL[:-5])),
+    ("createImage", "images-stream/completed", {"n": 2}, typed(COMPLETED, COMPLETED), typed(COMPLETED)),
+    ("createImage", "images-stream/completed", {}, [{"type": "error", "error": {"message": "x"}}], []),
+    ("createImageEdit", "images-stream/partial-count", {"partial_images": 2}, typed(PARTIAL, COMPLETED),
+     typed(PARTIAL, PARTIAL, PARTIAL, COMPLETED)),
+    ("createImage", "images-stream/partial-index", {"partial_images": 1},
+     [*typed(PARTIAL, partial_image_index=0), *typed(COMPLETED)],
+     [*typed(PARTIAL, partial_image_index=1), *typed(COMPLETED)]),
+    ("createTranscription", "audio-stream/done", {}, [*typed(HEARD, HEARD, delta="a"), *END], typed(HEARD, delta="a")),
+    ("createTranscription", "audio-stream/done", {}, typed("error"), [*typed(HEARD, HEARD, delta="a"), *END, *END]),
+    ("createTranscription", "audio-stream/text", {"response_format": "diarized_json"}, END,
+     None),
+    ("createTranscription", "audio-stream/text", {}, [*typed(HEARD, delta="aa"), *END], END),
+    ("createTranscription", "audio-stream/segments-unasked", {"response_format": "diarized_json"},
+     [*typed(SEGMENT), *END], None),
+    ("createTranscription", "audio-stream/segments-unasked", {"model": "mine"},
+     [*typed(HEARD, delta="aa", segment_id="s"), *END], [*typed(SEGMENT), *typed(HEARD, delta="aa"), *END]),
+    ("createTranscription", "audio-stream/segments-unasked", {"model": "whisper-1"},
+     [*typed(HEARD, delta="aa"), *END], [*typed(HEARD, delta="aa", segment_id="s"), *END]),
+    ("createTranscription", "audio-stream/logprobs-unasked", {"include": ["logprobs"]},
+     typed(ALL_HEARD, text="", logprobs=[]), None),
+    ("createTranscription", "audio-stream/logprobs-unasked", {}, typed(ALL_HEARD, text=""),
+     typed(ALL_HEARD, text="", logprobs=[])),
+    ("createSpeech", "speech-stream/done", {}, SPEECH, [*SPEECH, *SPEECH[:1]]),
+    ("createSpeech", "speech-stream/usage-sums", {}, SPEECH, typed("speech.audio.done", usage=SPENT)),
+]  # fmt: skip
+
 EXAMPLES = [
+    *MEDIA,
     *(("createChatCompletion", *row) for row in CHAT),
     *(("createCompletion", f"completions-stream/{rule}", *row) for rule, *row in COMPLETIONS),
     *(("createResponse", f"responses-stream/{rule}", {}, *row) for rule, *row in RESPONSES),
@@ -271,7 +321,7 @@ def test_a_stream_rule_can_be_switched_off():
 
 def test_operations_without_stream_rules_accept_any_stream():
     """Streams of other operations have no rules here, and the end marker is no fault in them."""
-    assert run("createSpeech", {}, [{"type": "speech.audio.delta"}, DONE]) == []
+    assert run("createRun", {}, [{"type": "thread.created"}, DONE]) == []
 
 
 @pytest.mark.parametrize(

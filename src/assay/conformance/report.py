@@ -117,7 +117,7 @@ def show_plan(console: Console, shares: Sequence[Share], requests: int) -> None:
 
 def _table(result: Result) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("operation", overflow="fold")
+    table.add_column("operation", overflow="ellipsis", no_wrap=True)
     for name in ("sent", "2xx", *COLUMNS):
         table.add_column(name, justify="right")
     shown, rest = _rows(result)

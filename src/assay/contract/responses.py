@@ -36,6 +36,9 @@ EVENT_STREAM = "text/event-stream"
 # No response has this status: the short way of a Content-Type that has none.
 _NEVER: tuple[int, Callable[[Any], bool]] = (-1, lambda _: False)
 
+# How a request asks for a stream: a property and its value.
+_ASKED_BY: tuple[tuple[str, Any], ...] = (("stream", True), ("stream_format", "sse"))
+
 _NO_CONTENT = frozenset({204, 205, 304})
 
 
@@ -52,7 +55,7 @@ class ResponseCheck:
         self.passed = Verdict(operation.id)
         self._silent = rules.silent_on(operation.id, "response")
         self._short = self._short_checks()
-        self._may_stream = self._asks_by_property()
+        self._asks = self._asks_by_property()
         self._answers = {answer.status: answer for answer in operation.answers}
         self._bodies = {
             answer.status: BodyCheck(answer.contents, schemas, "response", answer.pointer)
@@ -74,14 +77,15 @@ class ResponseCheck:
                     found.setdefault(f"{content.media_type}; charset=utf-8", check)
         return found
 
-    def _asks_by_property(self) -> bool:
-        """Whether the ``stream`` property of a JSON request chooses between a stream and one JSON body."""
+    def _asks_by_property(self) -> tuple[str, Any] | None:
+        """The property of a JSON request, with its value, that chooses a stream instead of one body, if any does."""
         body = self.operation.body
         kinds = {content.media_type for answer in self.operation.answers for content in answer.contents}
-        if body is None or EVENT_STREAM not in kinds or not any(map(is_json, kinds)):
-            return False
+        if body is None or EVENT_STREAM not in kinds or len(kinds) == 1:
+            return None
         schemas = [c.schema for c in body.contents if is_json(c.media_type) and c.schema is not None]
-        return any("stream" in self._schemas.shape(schema).properties for schema in schemas)
+        names = {name for schema in schemas for name in self._schemas.shape(schema).properties}
+        return next((asked for asked in _ASKED_BY if asked[0] in names), None)
 
     def accepts(self, request: Request, response: Response) -> bool:
         """The short way: True when the response is surely right, False when the whole check must look."""
@@ -96,7 +100,7 @@ class ResponseCheck:
                 asked = orjson.loads(request.body) if request.body else None
         except orjson.JSONDecodeError:
             return False
-        if not ok(value) or (self._may_stream and type(asked) is dict and asked.get("stream")):
+        if not ok(value) or (self._asks is not None and type(asked) is dict and asked.get(self._asks[0])):
             return False
         if self._silent(asked, value):
             return True
@@ -138,8 +142,10 @@ class ResponseCheck:
         if not response.body and content_type is None:
             expected = f"a body ({' or '.join(body.media_types[:6])})"
             return (Violation("http/body-missing", "body", (), expected, "no body", answer.pointer),)
-        streamed = _is_event_stream(body.select(content_type), content_type)
-        if str(response.status).startswith("2") and (streamed or is_json(kind_of(content_type))):
+        content = body.select(content_type)
+        streamed = _is_event_stream(content, content_type)
+        known = is_json(kind_of(content_type)) or not isinstance(content, Violation)
+        if str(response.status).startswith("2") and known:
             odd = self._check_choice(answer, exchange, streamed=streamed)
             if odd:
                 return odd
@@ -150,20 +156,20 @@ class ResponseCheck:
         unknown = exchange.request is None and self.operation.body is not None
         if judged.violations or judged.content is None or unknown:
             return judged.violations
-        return self._rules.check_response(
-            replace(exchange, response=judged.value, status=response.status, response_headers=response.headers)
-        )
+        seen = replace(exchange, response=judged.value, status=response.status, body=response.body)
+        return self._rules.check_response(replace(seen, response_headers=response.headers))
 
     def _check_choice(self, answer: Answer, exchange: Exchange, *, streamed: bool) -> tuple[Violation, ...]:
         """A stream comes when ``stream`` asks for one, and only then."""
-        if not self._may_stream or not isinstance(exchange.request, dict):
+        if self._asks is None or not isinstance(exchange.request, dict):
             return ()
-        wanted = exchange.request.get("stream") is True
+        name, value = self._asks
+        wanted = exchange.request.get(name) == value
         if wanted == streamed:
             return ()
-        names = (EVENT_STREAM, "one JSON body")
+        names = (EVENT_STREAM, "one body")
         expected, got = names if wanted else names[::-1]
-        expected += ", as stream is true" if wanted else ", as no stream was asked for"
+        expected += f", as {name} asks" if wanted else ", as no stream was asked for"
         rule = "http/stream-missing" if wanted else "http/stream-unasked"
         return (Violation(rule, "header", ("content-type",), expected, got, answer.pointer),)
 

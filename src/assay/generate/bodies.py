@@ -159,5 +159,5 @@ def _file(name: str, number: int, lines: bytes, *, audio: bool) -> FilePart:
     if audio:
         return FilePart(name, f"{number}.wav", "audio/wav", wav())
     if "image" in name or "mask" in name:
-        return FilePart(name, f"{number}.png", "image/png", png(transparent="mask" in name))
+        return FilePart(name, f"{number}.png", "image/png", png(transparent=True))
     return FilePart(name, f"{number}.jsonl", "application/octet-stream", lines)

@@ -163,6 +163,13 @@ def _speech(draft: Draft) -> None:
     draft.put("voice", draft.source.pick(_VOICES))
 
 
+def _heard(draft: Draft) -> None:
+    _model_and_limits(draft)
+    if draft.source.chance(_RARE) and "known_speaker_names" in draft.declared:
+        draft.put("known_speaker_names", ["Ann", "Bo"])
+        draft.put("known_speaker_references", ["data:audio/wav;base64,UklGRg==", "data:audio/wav;base64,UklGRg=="])
+
+
 def _response(draft: Draft) -> None:
     _model_and_limits(draft)
     draft.put("input", draft.source.pick((*PHRASES[:8], [{"role": "user", "content": "hello"}])))
@@ -229,7 +236,9 @@ DOMAINS: dict[str, Domain] = {
         rare=("mask", "stream", "partial_images", "output_format", "response_format"),
     ),
     "createSpeech": Domain(("voice", *_GENERIC.owned), _speech),
-    "createTranscription": Domain(_GENERIC.owned, _model_and_limits, audio=True),
+    "createTranscription": Domain(
+        ("known_speaker_names", "known_speaker_references", *_GENERIC.owned), _heard, audio=True
+    ),
     "createTranslation": Domain(_GENERIC.owned, _model_and_limits, audio=True),
     "createResponse": Domain(
         ("input", "stream", "stream_options", "previous_response_id", "conversation", *_GENERIC.owned),

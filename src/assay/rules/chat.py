@@ -81,7 +81,7 @@ def _asks_for_more(request: dict[str, Any], usage: dict[str, Any]) -> bool:
     for name in _ASKED & request.keys():
         value = request[name]
         if name in ("max_tokens", "max_completion_tokens"):
-            if value is not None and not (type(value) is int and usage["completion_tokens"] <= value):
+            if value is not None and not (type(value) is int and usage["completion_tokens"] < value):
                 return True
         elif name == "n":
             if value is not None and value != 1:
@@ -101,7 +101,9 @@ def is_plain_text(request: Any, response: Any) -> bool:
         return False
     choice = choices[0]
     message = choice.get("message")
-    if type(message) is not dict or message.get("tool_calls") or choice.get("logprobs") is not None:
+    if type(message) is not dict or message.get("tool_calls") or message.get("function_call"):
+        return False
+    if choice.get("logprobs") is not None:
         return False
     if choice.get("finish_reason") not in ("stop", "length") or choice.get("index") != 0:
         return False
@@ -239,11 +241,14 @@ def tool_call_ids(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
 def arguments_json(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule; a hazard, since it is the model that writes them."""
     for number, choice in _choices(exchange):
-        for position, call in _calls(choice):
-            arguments = text(at(call, "function", "arguments"))
+        called: list[tuple[tuple[str | int, ...], Any]]
+        called = [(("tool_calls", position, "function"), call.get("function")) for position, call in _calls(choice)]
+        called.append((("function_call",), at(choice, "message", "function_call")))
+        for path, function in called:
+            arguments = text(at(function, "arguments"))
             if arguments is None or may_be_cut(choice.get("finish_reason")) or is_json(arguments):
                 continue
-            place = ("choices", number, "message", "tool_calls", position, "function", "arguments")
+            place = ("choices", number, "message", *path, "arguments")
             yield rule.broken(place, "JSON text", f"{describe(arguments)} that is not JSON")
 
 

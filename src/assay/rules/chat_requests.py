@@ -5,9 +5,10 @@ The rule of this module: only what no schema states is here, and most conversati
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from assay.rules.read import at, objects, text
+from assay.rules.read import at, listed, objects, text
 from assay.rules.registry import Exchange, Rule, RuleSet
 from assay.violation import describe
 
@@ -22,6 +23,9 @@ rules = RuleSet("chat", "createChatCompletion")
 
 _REQUEST = "#/components/schemas/CreateChatCompletionRequest"
 
+# Models of text and images by their names, which no other service gives to models of its own.
+_TEXT_MODEL = re.compile(r"gpt-(3\.5-turbo|4|4-turbo|4o|4o-mini|4\.1|4\.1-mini|4\.1-nano)(-\d{4}|-\d{4}-\d\d-\d\d)?")
+
 
 @rules.short_way("request")
 def is_plain_conversation(request: Any, _: Any) -> bool:
@@ -32,6 +36,8 @@ def is_plain_conversation(request: Any, _: Any) -> bool:
         if not isinstance(message, dict) or "tool_calls" in message or "tool_call_id" in message:
             return False
     if "tool_choice" in request and not (request.get("tools") or request["tool_choice"] in (None, "none")):
+        return False
+    if "modalities" in request or "prompt_cache_options" in request:
         return False
     if "top_logprobs" in request and request.get("logprobs") is not True:
         return False
@@ -77,6 +83,36 @@ def tool_choice_needs_tools(rule: Rule, exchange: Exchange) -> Iterator[Violatio
     if choice in (None, "none", "auto") or at(request, "tools"):
         return
     yield rule.broken(("tool_choice",), "no forced tool_choice without tools", "tool_choice")
+
+
+@rules.request(
+    "audio-model",
+    "Audio output is asked of models that speak.",
+    f"{_REQUEST}/properties/modalities",
+    severity="hazard",
+    when="modalities",
+)
+def audio_model(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule, for known models of text; a hazard, since a model may learn to speak."""
+    if "audio" in listed(at(exchange.request, "modalities")) and _is_text_model(exchange.request):
+        yield rule.broken(("modalities",), "text alone for this model", "audio")
+
+
+@rules.request(
+    "cache-options-model",
+    "prompt_cache_options are for models from gpt-5.6 on.",
+    f"{_REQUEST}/properties/prompt_cache_options",
+    severity="hazard",
+    when="prompt_cache_options",
+)
+def cache_options_model(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule, for known older models; a hazard, since a model may learn to take them."""
+    if at(exchange.request, "prompt_cache_options") is not None and _is_text_model(exchange.request):
+        yield rule.broken(("prompt_cache_options",), "none for this model", "prompt_cache_options")
+
+
+def _is_text_model(request: Any) -> bool:
+    return _TEXT_MODEL.fullmatch(text(at(request, "model")) or "") is not None
 
 
 @rules.request(

@@ -59,6 +59,18 @@ LOGPROBS = rules.stream(
     f"{_CHUNK}/properties/choices/items/properties/logprobs",
     severity="hazard",
 )
+MODERATION = rules.stream(
+    "moderation-unasked", "moderation comes only when it was asked for.", f"{_CHUNK}/properties/moderation"
+)
+OBFUSCATION = rules.stream(
+    "obfuscation-unasked",
+    "No obfuscation comes when include_obfuscation is false.",
+    "#/components/schemas/ChatCompletionStreamOptions",
+)
+
+
+def _unobscured(request: Any) -> bool:
+    return at(request, "stream_options", "include_obfuscation") is False
 
 
 class _Call:
@@ -91,6 +103,7 @@ class ChatChunks(Chunks):
         self._forced = forced(exchange.request)
         self._logprobs_asked = at(exchange.request, "logprobs") is True
         self._kept = 0
+        self.watched = self.watched or _unobscured(exchange.request)
 
     def make_choice(self) -> Choice:
         """Begin a choice."""
@@ -105,10 +118,19 @@ class ChatChunks(Chunks):
             return False
         return choice.get("index") == self.current and choice.get("logprobs") is None
 
+    def read_chunk(self, found: list[Violation], chunk: dict[str, Any]) -> None:
+        """Judge what comes only when it was asked for."""
+        request = self.exchange.request
+        if chunk.get("moderation") is not None and at(request, "moderation") is None:
+            self.tell(found, MODERATION, ("moderation",), "no moderation, as none was asked for", "moderation")
+        if "obfuscation" in chunk and _unobscured(request):
+            self.tell(found, OBFUSCATION, ("obfuscation",), "no obfuscation, as it was switched off", "obfuscation")
+
     def read_choice(self, found: list[Violation], path: tuple[str | int, ...], state: Any, choice: Any) -> None:
         """Judge one delta."""
         delta, reason = choice.get("delta"), choice.get("finish_reason")
         if isinstance(delta, dict):
+            self.read_text(found, (*path, "delta", "content"), state, delta.get("content"))
             self._read_role(found, (*path, "delta"), state, delta)
             for position, call in objects(delta.get("tool_calls")):
                 self._read_call(found, (*path, "delta", "tool_calls", position), state, call)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.rules import accounting
+from assay.rules.chat import stop_sequences
 from assay.rules.read import at
 from assay.rules.streams import Framing, is_error
 from assay.violation import describe
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "ChunkRules", "Chunks", "declare"]
 
 _OPTIONS = "#/components/schemas/ChatCompletionStreamOptions/anyOf/0/properties/include_usage"
+_STOP = "#/components/schemas/StopConfiguration"
 _ABSENT = object()
 
 
@@ -44,6 +46,7 @@ class ChunkRules:
     usage_missing: Rule
     usage_last: Rule
     usage_sums: Rule
+    stop_sequences: Rule
     after_error: Rule
 
 
@@ -65,6 +68,7 @@ def declare(rules: RuleSet, schema: str) -> ChunkRules:
         usage_unasked=say("usage-unasked", "usage comes only when include_usage is true.", f"{here}/usage"),
         usage_missing=say("usage-missing", "usage comes when include_usage is true.", _OPTIONS),
         usage_last=say("usage-last", "The chunk with the usage comes once, last, with empty choices.", _OPTIONS),
+        stop_sequences=say("stop-sequences", "The joined text holds no stop sequence.", _STOP),
         usage_sums=say("usage-sums", "total_tokens is prompt_tokens + completion_tokens.", f"{here}/usage"),
         after_error=say("after-error", "Nothing but [DONE] follows an error event.", schema),
     )
@@ -73,9 +77,10 @@ def declare(rules: RuleSet, schema: str) -> ChunkRules:
 class Choice:
     """What is known of one choice so far."""
 
-    __slots__ = ("finish_reason", "started")
+    __slots__ = ("finish_reason", "started", "tail")
 
     def __init__(self) -> None:
+        self.tail = ""  # the end of the text so far, where a stop sequence may have begun
         self.started = False
         self.finish_reason: Any = None
 
@@ -97,6 +102,10 @@ class Chunks(Framing):
         # vLLM's way to ask for the usage so far in every chunk.
         self._usage_always = at(options, "continuous_usage_stats") is True
         self._usages = 0
+        self._stops = self.stops_wanted()
+        self._longest_stop = max(map(len, self._stops), default=0)
+        # Whether even a chunk that only brings text must be looked at.
+        self.watched = bool(self._stops)
         self._number = 0
         # The choice of the last chunk, while nothing but text may follow: begun, not finished, no end in sight.
         self.current: int | None = None
@@ -105,9 +114,26 @@ class Chunks(Framing):
         """How many choices the request asks for."""
         return accounting.choices_wanted(self.exchange.request)
 
+    def stops_wanted(self) -> list[str]:
+        """The sequences at which the text is to stop."""
+        return stop_sequences(self.exchange.request)
+
     def make_choice(self) -> Choice:
         """Begin a choice."""
         return Choice()
+
+    def read_chunk(self, found: list[Violation], chunk: dict[str, Any]) -> None:
+        """Judge what a chunk has beside its choices; those that bring only text do not come here."""
+
+    def read_text(self, found: list[Violation], path: tuple[str | int, ...], state: Choice, text: Any) -> None:
+        """Look for a stop sequence in the text of a choice, also where it is cut between two chunks."""
+        if not self._stops or not isinstance(text, str):
+            return
+        joined = state.tail + text
+        if any(stop in joined for stop in self._stops):
+            expected = "text that ends before the stop sequence"
+            self.tell(found, self.chunk_rules.stop_sequences, path, expected, "text with a stop sequence in it")
+        state.tail = joined[-self._longest_stop + 1 :] if self._longest_stop > 1 else ""
 
     def read_choice(self, found: list[Violation], path: tuple[str | int, ...], state: Any, choice: Any) -> None:
         """Judge one choice of a chunk, before its finish_reason is taken into ``state``."""
@@ -126,7 +152,8 @@ class Chunks(Framing):
         choices = value.get("choices")
         same = value.get("id") == self._id and value.get("created") == self._created
         same = same and value.get("model") == self._model
-        quiet = same and self.current is not None and value.get("usage") is None and name == "message"
+        quiet = same and self.current is not None and not self.watched
+        quiet = quiet and value.get("usage") is None and name == "message"
         if quiet and isinstance(choices, list) and len(choices) == 1 and self.is_text(choices[0]):
             return ()  # by far the most frequent chunk
         self._number = number
@@ -143,6 +170,7 @@ class Chunks(Framing):
             self._read_constants(found, value)
         if value.get("usage") is not None or self._usages or choices == []:
             self._read_usage(found, value)
+        self.read_chunk(found, value)
         if isinstance(choices, list):
             for position, choice in enumerate(choices):
                 self._read_choice(found, position, choice)

@@ -26,6 +26,7 @@ stream_rules = RuleSet("completions-stream", "createCompletion")
 
 _REQUEST = "#/components/schemas/CreateCompletionRequest/properties"
 _RESPONSE = "#/components/schemas/CreateCompletionResponse"
+_LOGPROBS = f"{_RESPONSE}/properties/choices/items/properties/logprobs/properties"
 
 
 def prompts(request: Any) -> int:
@@ -130,6 +131,61 @@ def logprobs_given(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
             yield rule.broken(("choices", number, "logprobs"), "log probabilities, as asked for", "null")
 
 
+@rules.response(
+    "top-logprobs-count", "Each token has at most logprobs + 1 alternatives.", f"{_REQUEST}/logprobs", when="logprobs"
+)
+def top_logprobs_count(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule: the chosen token comes beside the most likely ones. Told once for each choice."""
+    asked = integer(at(exchange.request, "logprobs"))
+    if asked is None:
+        return
+    most = asked + 1
+    for number, choice in objects(at(exchange.response, "choices")):
+        for position, alternatives in objects(at(choice, "logprobs", "top_logprobs")):
+            if len(alternatives) > most:
+                place = ("choices", number, "logprobs", "top_logprobs", position)
+                yield rule.broken(place, f"at most {most}, logprobs and the chosen one", describe(alternatives))
+                break
+
+
+@rules.response("logprobs-lengths", "The lists of the log probabilities have the same length.", f"{_LOGPROBS}/tokens")
+def logprobs_lengths(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; a list that did not come, or came empty, has no length to compare."""
+    for number, choice in objects(at(exchange.response, "choices")):
+        lists = [listed(at(choice, "logprobs", name)) for name in ("tokens", "token_logprobs", "text_offset")]
+        lengths = {len(items) for items in lists if items}
+        if len(lengths) > 1:
+            place = ("choices", number, "logprobs")
+            yield rule.broken(place, "lists of one length", f"lengths from {min(lengths)} to {max(lengths)}")
+
+
+@rules.response("text-offsets", "text_offset never goes back.", f"{_LOGPROBS}/text_offset")
+def text_offsets(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule."""
+    for number, choice in objects(at(exchange.response, "choices")):
+        offsets = [integer(offset) for offset in listed(at(choice, "logprobs", "text_offset"))]
+        known = [offset for offset in offsets if offset is not None]
+        if known != sorted(known):
+            place = ("choices", number, "logprobs", "text_offset")
+            yield rule.broken(place, "offsets that never go back", "an offset before the one before it")
+
+
+@rules.response("echo", "With echo the text begins with the prompt.", f"{_REQUEST}/echo", when="echo")
+def echo(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule where the prompts are text: the choices of one prompt stand side by side, n of them."""
+    request, wanted = exchange.request, accounting.choices_wanted(exchange.request)
+    prompt = at(request, "prompt")
+    given = [prompt] if isinstance(prompt, str) else listed(prompt)
+    if at(request, "echo") is not True or not all(isinstance(item, str) for item in given):
+        return
+    for number, choice in objects(at(exchange.response, "choices")):
+        index, made = integer(choice.get("index")), text(choice.get("text"))
+        if made is None or index is None or not 0 <= index < len(given) * wanted:
+            continue
+        if not made.startswith(given[index // wanted]):
+            yield rule.broken(("choices", number, "text"), "text that begins with the prompt, as echo asks", "another")
+
+
 @stream_rules.reducer
 class CompletionChunks(Chunks):
     """The chunks of one text completion."""
@@ -139,6 +195,14 @@ class CompletionChunks(Chunks):
     def count_wanted(self) -> int:
         """How many choices the request asks for: n for each prompt."""
         return super().count_wanted() * prompts(self.exchange.request)
+
+    def stops_wanted(self) -> list[str]:
+        """The stop sequences; an echoed prompt may hold them."""
+        return [] if at(self.exchange.request, "echo") else super().stops_wanted()
+
+    def read_choice(self, found: list[Violation], path: tuple[str | int, ...], state: Any, choice: Any) -> None:
+        """Judge one piece of text."""
+        self.read_text(found, (*path, "text"), state, choice.get("text"))
 
     def is_text(self, choice: Any) -> bool:
         """Tell whether a choice brings text to the current choice; no rule is about its log probabilities."""

@@ -25,6 +25,8 @@ rules = RuleSet("embeddings", "createEmbedding")
 _REQUEST = "#/components/schemas/CreateEmbeddingRequest/properties"
 _RESPONSE = "#/components/schemas/CreateEmbeddingResponse/properties"
 _BYTES_PER_NUMBER = 4  # float32
+_TOKENS = 300_000
+_LENGTHS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
 
 
 def inputs(request: Any) -> int | None:
@@ -48,6 +50,15 @@ def length(embedding: Any) -> int | None:
     except (binascii.Error, ValueError):
         return None
     return None if size % _BYTES_PER_NUMBER else size // _BYTES_PER_NUMBER
+
+
+@rules.request("total-tokens", "All inputs together have at most 300,000 tokens.", f"{_REQUEST}/input")
+def total_tokens(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule where the inputs are arrays of tokens; how many a text has, only the model knows."""
+    given = listed(at(exchange.request, "input"))
+    tokens = sum(len(item) for item in given if isinstance(item, list))
+    if tokens > _TOKENS:
+        yield rule.broken(("input",), f"at most {_TOKENS} tokens in all", str(tokens))
 
 
 @rules.response("count", "There is one embedding for each input.", f"{_RESPONSE}/data")
@@ -113,6 +124,25 @@ def dimensions(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
         found = length(item.get("embedding"))
         if found is not None and found != wanted:
             yield rule.broken(("data", number, "embedding"), f"{wanted} numbers, as dimensions asks", f"{found}")
+            return
+
+
+@rules.response(
+    "default-length",
+    "Without dimensions a known model gives embeddings of its own length.",
+    f"{_REQUEST}/dimensions",
+    severity="hazard",
+)
+def default_length(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule. Told once; a hazard, since a server may give a model of its own a known name."""
+    model = at(exchange.request, "model")
+    wanted = _LENGTHS.get(model) if isinstance(model, str) else None
+    if wanted is None or at(exchange.request, "dimensions") is not None:
+        return
+    for number, item in objects(at(exchange.response, "data")):
+        found = length(item.get("embedding"))
+        if found is not None and found != wanted:
+            yield rule.broken(("data", number, "embedding"), f"{wanted} numbers, the length of this model", f"{found}")
             return
 
 

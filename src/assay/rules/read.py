@@ -13,7 +13,9 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["at", "integer", "is_json", "listed", "objects", "shown", "text"]
+__all__ = ["at", "integer", "is_json", "listed", "number", "objects", "shown", "text"]
+
+_LARGEST = 1e300
 
 
 def at(value: Any, *names: str) -> Any:
@@ -32,6 +34,13 @@ def integer(value: Any) -> int | None:
     if isinstance(value, int):
         return value
     return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def number(value: Any) -> float | None:
+    """Return a number; a boolean is none, and neither is an integer that no float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        return None
+    return float(value)
 
 
 def text(value: Any) -> str | None:

@@ -47,7 +47,8 @@ class Exchange:
 
     ``operation`` is the operation's id. ``request`` and ``response`` are JSON values (a form is an object; None
     when there is no body); ``response`` is None for request rules and for streams. ``status`` is 0 when there is
-    no response yet. ``query`` and ``path_values`` hold decoded values. ``files`` are the files of a form.
+    no response yet. ``query`` and ``path_values`` hold decoded values; ``files`` are the files of a multipart request,
+    ``body`` the bytes of the response as they came.
     """
 
     operation: str
@@ -59,6 +60,7 @@ class Exchange:
     request_headers: Headers = _NO_HEADERS
     response_headers: Headers = _NO_HEADERS
     files: tuple[FilePart, ...] = ()
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,12 +274,13 @@ class Registry:
 
     def silent_on(self, operation: str, side: Side) -> ShortWay:
         """Return a quick predicate on (request, response) values: True where no rule of that side can speak."""
-        groups = self._groups.get((operation, side), ())
-        ways = [group.short_way for group in groups]
-        if len(ways) == 1 and ways[0] is not None:
-            return ways[0]
-        silent = not groups
-        return lambda _request, _response: silent
+        ways = [group.short_way for group in self._groups.get((operation, side), ())]
+        if not ways:
+            return lambda _request, _response: True
+        if any(way is None for way in ways):
+            return lambda _request, _response: False
+        known = [way for way in ways if way is not None]
+        return known[0] if len(known) == 1 else lambda request, response: all(way(request, response) for way in known)
 
     def check_request(self, exchange: Exchange) -> tuple[Violation, ...]:
         """Judge a request by the rules of its operation."""

@@ -1,0 +1,226 @@
+"""Rules of what a chat request offers and refers to: tools, functions, schemas, the calls of earlier messages.
+
+The rule of this module: it looks at requests only, and most conversations, which speak of no tool, take the short way
+past it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from assay.rules.read import at, objects, text
+from assay.rules.registry import Exchange, Rule, RuleSet
+from assay.rules.strict import loose
+from assay.violation import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from assay.violation import Violation
+
+__all__ = ["offered", "rules"]
+
+rules = RuleSet("chat", "createChatCompletion")
+
+_REQUEST = "#/components/schemas/CreateChatCompletionRequest/properties"
+_CHOICE = "#/components/schemas/ChatCompletionToolChoiceOption"
+_STORED_IMAGE = 8 * 1024 * 1024
+_BREAKPOINTS = {"explicit": 4, "implicit": 3}
+_OPTIONS = frozenset(
+    ("tools", "tool_choice", "functions", "function_call", "parallel_tool_calls", "response_format", "store")
+)
+
+
+@rules.short_way("request")
+def offers_nothing(request: Any, _: Any) -> bool:
+    """Tell whether a request is made of plain text messages and offers neither tools nor formats."""
+    if type(request) is not dict or type(request.get("messages")) is not list or not _OPTIONS.isdisjoint(request):
+        return False
+    return all(
+        type(message) is dict
+        and type(message.get("content")) is str
+        and "tool_calls" not in message
+        and message.get("role") != "function"
+        for message in request["messages"]
+    )
+
+
+def offered(request: Any) -> list[tuple[int, str, str, dict[str, Any]]]:
+    """The tools of a request with a name: place, type, name, and the tool's own object."""
+    found = []
+    for number, tool in objects(at(request, "tools")):
+        kind = text(tool.get("type")) or ""
+        inner = tool.get(kind)
+        name = text(at(inner, "name"))
+        if name is not None and isinstance(inner, dict):
+            found.append((number, kind, name, inner))
+    return found
+
+
+@rules.request("tool-choice-declared", "tool_choice names tools that are given.", _CHOICE, when="tool_choice")
+def tool_choice_declared(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; what refers to a tool of another type names no tool."""
+    choice = at(exchange.request, "tool_choice")
+    if not isinstance(choice, dict):
+        return
+    named: list[tuple[tuple[str | int, ...], dict[str, Any]]] = [((), choice)]
+    if choice.get("type") == "allowed_tools":
+        listed = objects(at(choice, "allowed_tools", "tools"))
+        named = [(("allowed_tools", "tools", number), tool) for number, tool in listed]
+    known = {(kind, name) for _, kind, name, _ in offered(exchange.request)}
+    for path, tool in named:
+        kind = text(tool.get("type")) or ""
+        name = text(at(tool, kind, "name"))
+        if name is not None and (kind, name) not in known:
+            yield rule.broken(("tool_choice", *path, kind, "name"), "the name of a given tool", describe(name))
+
+
+@rules.request(
+    "function-call-declared",
+    "function_call names a function that is given.",
+    f"{_REQUEST}/function_call",
+    when="function_call",
+)
+def function_call_declared(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule."""
+    name = text(at(exchange.request, "function_call", "name"))
+    known = [function.get("name") for _, function in objects(at(exchange.request, "functions"))]
+    if name is not None and name not in known:
+        yield rule.broken(("function_call", "name"), "the name of a given function", describe(name))
+
+
+@rules.request("tool-names", "No two tools have the same name.", f"{_REQUEST}/tools", severity="hazard", when="tools")
+def tool_names(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; a hazard, since nobody can tell which of the two a call is for."""
+    seen: set[str] = set()
+    for number, kind, name, _ in offered(exchange.request):
+        if name in seen:
+            yield rule.broken(("tools", number, kind, "name"), "a name of its own", "the name of an earlier tool")
+        seen.add(name)
+
+
+@rules.request(
+    "parallel-needs-tools",
+    "parallel_tool_calls is set only when tools are given.",
+    "#/components/schemas/ParallelToolCalls",
+    severity="hazard",
+    when="parallel_tool_calls",
+)
+def parallel_needs_tools(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; a hazard, since some services refuse it and others do not."""
+    if at(exchange.request, "parallel_tool_calls") is not None and not at(exchange.request, "tools"):
+        yield rule.broken(("parallel_tool_calls",), "no parallel_tool_calls without tools", "parallel_tool_calls")
+
+
+@rules.request(
+    "strict-schema",
+    "A strict schema closes every object and requires all its properties.",
+    "#/components/schemas/FunctionObject/properties/strict",
+    when="tools response_format",
+)
+def strict_schema(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; told once for each schema."""
+    given: list[tuple[tuple[str | int, ...], Any]] = [
+        (("tools", number, "function", "parameters"), function.get("parameters"))
+        for number, kind, _, function in offered(exchange.request)
+        if kind == "function" and function.get("strict") is True
+    ]
+    asked = at(exchange.request, "response_format", "json_schema")
+    if at(asked, "strict") is True:
+        given.append((("response_format", "json_schema", "schema"), at(asked, "schema")))
+    for path, schema in given:
+        lack = loose(schema)
+        if lack is not None:
+            yield rule.broken((*path, *lack[0]), f"{lack[1]}, as strict asks", "an object schema without it")
+
+
+@rules.request(
+    "json-word",
+    "With response_format json_object a message says JSON.",
+    f"{_REQUEST}/response_format",
+    severity="hazard",
+    when="response_format",
+)
+def json_word(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; a hazard, since without the word the service refuses, or the model writes white space."""
+    if at(exchange.request, "response_format", "type") != "json_object":
+        return
+    told = (part for _, message in objects(at(exchange.request, "messages")) for part in _texts(message))
+    if not any("json" in part.lower() for part in told):
+        yield rule.broken(("messages",), "the word JSON in a message, as json_object asks", "none")
+
+
+def _texts(message: dict[str, Any]) -> Iterator[str]:
+    content = message.get("content")
+    if isinstance(content, str):
+        yield content
+    for _, part in objects(content):
+        yield text(part.get("text")) or ""
+
+
+@rules.request(
+    "request-call-ids",
+    "The tool calls of a message have different ids.",
+    "#/components/schemas/ChatCompletionMessageToolCall/properties/id",
+)
+def request_call_ids(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule."""
+    for number, message in objects(at(exchange.request, "messages")):
+        seen: set[str] = set()
+        for position, call in objects(message.get("tool_calls")):
+            called = text(call.get("id"))
+            if called in seen:
+                place = ("messages", number, "tool_calls", position, "id")
+                yield rule.broken(place, "an id of its own", "the id of an earlier call")
+            seen.add(called or "")
+
+
+@rules.request(
+    "function-messages-answer-calls",
+    "A function message answers an earlier function call of that name.",
+    "#/components/schemas/ChatCompletionRequestFunctionMessage/properties/name",
+)
+def function_messages_answer_calls(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule."""
+    called: set[Any] = set()
+    for number, message in objects(at(exchange.request, "messages")):
+        called.add(text(at(message, "function_call", "name")))
+        name = text(message.get("name"))
+        if message.get("role") == "function" and name is not None and name not in called:
+            yield rule.broken(("messages", number, "name"), "the name of a function called before", describe(name))
+
+
+@rules.request(
+    "cache-breakpoints",
+    "A request marks no more places for the cache than are written: 4, or 3 beside the implicit one.",
+    f"{_REQUEST}/prompt_cache_options",
+    severity="hazard",
+)
+def cache_breakpoints(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; a hazard, since the marks beyond are ignored without a word."""
+    mode = at(exchange.request, "prompt_cache_options", "mode")
+    most = _BREAKPOINTS["explicit" if mode == "explicit" else "implicit"]
+    messages = [message for _, message in objects(at(exchange.request, "messages"))]
+    parts = [part for message in messages for _, part in objects(message.get("content"))]
+    marks = sum(part.get("prompt_cache_breakpoint") is not None for part in parts)
+    if marks > most:
+        yield rule.broken(("messages",), f"at most {most} cache breakpoints", str(marks))
+
+
+@rules.request(
+    "stored-image-size",
+    "An image inside a request that is to be stored has at most 8 MB.",
+    f"{_REQUEST}/store",
+    severity="hazard",
+    when="store",
+)
+def stored_image_size(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; a hazard, since larger images are left out of what is stored."""
+    if at(exchange.request, "store") is not True:
+        return
+    for number, message in objects(at(exchange.request, "messages")):
+        for position, part in objects(message.get("content")):
+            url = text(at(part, "image_url", "url")) or ""
+            if url.startswith("data:") and len(url) * 3 // 4 > _STORED_IMAGE:
+                place = ("messages", number, "content", position, "image_url", "url")
+                yield rule.broken(place, "an image of at most 8 MB", "a larger one")
