@@ -38,6 +38,15 @@ def test_the_embedded_default_conforms_on_one_screen(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_rule_is_switched_off_for_a_run():
+    """``--off`` and ``--ignore`` take the id of a rule; an unknown one is told before anything is sent."""
+    for name in ("--off", "--ignore"):
+        done = assay("run", "--plan", name, "chat/nothing")
+        assert done.exit_code == 2
+        assert "there is no rule 'chat/nothing'" in done.stderr
+        assert assay("run", "--plan", name, "chat/citations").exit_code == 0
+
+
 async def broken(scope, receive, send):
     """Answer the list of models rightly and everything else with 500."""
     body = b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "us"}]}'

@@ -26,6 +26,7 @@ from assay.commands.check import check
 from assay.commands.diff import diff
 from assay.commands.lint import lint
 from assay.commands.proxy import proxy
+from assay.commands.rules import rules
 from assay.commands.sites import sites
 from assay.commands.top import top
 from assay.conformance.documents import Document
@@ -91,6 +92,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  read from the arguments, where e
 main.add_command(check)
 main.add_command(proxy)
 main.add_command(diff)
+main.add_command(rules)
 main.add_command(sites)
 main.add_command(top)
 
@@ -104,6 +106,7 @@ main.add_command(top)
 @options.description
 @options.overlay
 @options.layer
+@options.off
 @click.option("--max-requests", default=300, show_default=True, type=click.IntRange(1), metavar="N")
 @click.option("--max-time", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="For the whole run.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0, min_open=True), metavar="SECONDS")
@@ -120,7 +123,7 @@ def run(url: str | None, **given: Any) -> int:
     """
     for file in (given["json_file"], given["junit_file"]):
         _writable(file)
-    contract = load(given["description"], overlays=given["overlays"], layer=given["layer"])
+    contract = load(given["description"], overlays=given["overlays"], layer=given["layer"], off=given["off"])
     if given["planned"]:
         asked = _options(given)
         _, addressed = _target(url or "http://127.0.0.1", contract, given)

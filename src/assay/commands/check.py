@@ -40,7 +40,7 @@ _LAYERS: dict[str, Any] = {"compat": ("compat",), "strict": ("strict",), "both":
     help="What clients rely on (compat, the default), every letter (strict), or both, each violation with its layers.",
 )
 @click.option("--host", "hosts", multiple=True, metavar="GLOB", help="Judge only exchanges with this host; repeatable.")
-@click.option("--off", multiple=True, metavar="RULE", help="Switch a rule off by its id; repeatable.")
+@options.off
 @click.option("--strict-paths", is_flag=True, help="An exchange that is not in the description is a violation.")
 @click.option(
     "--max-violations", default=5, show_default=True, type=click.IntRange(1), metavar="N", help="To show of each cause."

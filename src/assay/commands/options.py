@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-__all__ = ["description", "layer", "overlay"]
+__all__ = ["description", "layer", "off", "overlay"]
 
 description = click.option(
     "--description",
@@ -23,4 +23,7 @@ layer = click.option(
     default="compat",
     type=click.Choice(["compat", "strict"]),
     help="What clients rely on (compat, the default), or every letter (strict).",
+)
+off = click.option(
+    "--off", "--ignore", "off", multiple=True, metavar="RULE", help="Switch a rule off by its id; repeatable."
 )

@@ -259,7 +259,7 @@ class Registry:
         self.off = frozenset(off)
         unknown = sorted(self.off - {rule.id for rule in self.rules})
         if unknown:
-            raise UsageError(f"there is no rule {unknown[0]!r}; the rules are listed by id in the documentation")
+            raise UsageError(f"there is no rule {unknown[0]!r}; assay rules lists them")
         self._groups: dict[tuple[str, Side], tuple[_Group, ...]] = {}
         self._reducers: dict[str, tuple[type[Reducer], ...]] = {}
         for rule_set in sets:
