@@ -244,7 +244,8 @@ def _request(contract: Contract, wrapped: Wrapped, variables: dict[str, Any], ba
         value = {**base.get("stream", {"stream": True}), **value}
     files = _files(value)
     multipart = operation.body.contents[0].media_type.startswith("multipart/")
-    if not multipart or (not files and len(operation.body.contents) > 1):
+    by_reference = not files and "image" not in value and len(operation.body.contents) > 1
+    if not multipart or by_reference:
         return Request(operation.method, target, {**headers, "content-type": "application/json"}, _json(value))
     fields = {name: item for name, item in value.items() if name not in {name for name, _ in files}}
     parts = [FilePart(name, f["filename"], f["mime"], _content(f, value.get("purpose")), name) for name, f in files]

@@ -227,8 +227,8 @@ RESPONSES = [
 
 
 def typed(*kinds, **body):
-    """Events of these types, each with the body."""
-    return [{"type": kind, **body} for kind in kinds]
+    """Events of these types, each with the body and named by its type."""
+    return [(kind, {"type": kind, **body}) for kind in kinds]
 
 
 PARTIAL, COMPLETED = "image_generation.partial_image", "image_generation.completed"
@@ -241,6 +241,7 @@ MEDIA = [
     ("createImage", "images-stream/completed", {}, typed(COMPLETED), typed(PARTIAL[:-5])),
     ("createImage", "images-stream/completed", {"n": 2}, typed(COMPLETED, COMPLETED), typed(COMPLETED)),
     ("createImage", "images-stream/completed", {}, [{"type": "error", "error": {"message": "x"}}], []),
+    ("createImage", "images-stream/event-name", {}, typed(COMPLETED), [("message", {"type": COMPLETED})]),
     ("createImageEdit", "images-stream/partial-count", {"partial_images": 2}, typed(PARTIAL, COMPLETED),
      typed(PARTIAL, PARTIAL, PARTIAL, COMPLETED)),
     ("createImage", "images-stream/partial-index", {"partial_images": 1},

@@ -28,6 +28,7 @@ _ASKED = "#/components/schemas/PartialImages"
 
 COMPLETED = rules.stream("completed", "The stream ends with the completed image, one for each of n.", _DONE)
 COUNT = rules.stream("partial-count", "There are at most partial_images partial images for each image.", _ASKED)
+NAME = rules.stream("event-name", "The name of an event is its type.", f"{_DONE}/properties/type", severity="hazard")
 INDEX = rules.stream("partial-index", "The partial images of one image are numbered 0, 1, 2.", _PARTIAL)
 
 
@@ -44,13 +45,15 @@ class ImageEvents(Reducer):
         self._last = ""
         self._failed = False
 
-    def feed(self, number: int, value: Any, name: str) -> Sequence[Violation]:  # noqa: ARG002
+    def feed(self, number: int, value: Any, name: str) -> Sequence[Violation]:
         """Take one event."""
         found: list[Violation] = []
         if is_error(value) or at(value, "type") == "error":
             self._failed = True
             return found
         self._last = text(at(value, "type")) or ""
+        if self._last not in ("", name):
+            self.once(found, NAME.broken((number,), "the type as the name of the event", "another name", part="event"))
         if self._last.endswith(".completed"):
             self._completed += 1
         elif self._last.endswith(".partial_image"):
