@@ -6,6 +6,7 @@ it, so that a suite that does not use it pays nothing.
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from assay.contract import Contract
     from assay.rules.registry import RuleSet
     from assay.testing.observe import Watch  # noqa: F401  the type of what is kept under a key
+    from assay.testing.offline import Offline
     from assay.testing.session import Suite, Tape
 
 _MARKER = (
@@ -64,6 +66,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--assay-replay", action="store_true", help="Use no network: a test without a cassette fails at its first call."
     )
     group.addoption("--assay-live", action="store_true", help="Use the network, whether there are cassettes or not.")
+    group.addoption(
+        "--assay-coverage",
+        nargs="?",
+        const="short",
+        choices=["short", "full"],
+        help="Tell at the end what the operations that were called may answer and no test has seen.",
+    )
+    group.addoption("--assay-fail-under", type=float, metavar="N", help="Fail when that coverage is under N percent.")
     group.addoption(
         "--assay-target",
         metavar="URL|MODULE:APP",
@@ -119,6 +129,20 @@ def assay_contract(request: pytest.FixtureRequest) -> Contract:
     return suite.contract(suite.settings_of(_marks(request.node))[0])
 
 
+@pytest.fixture
+def assay(request: pytest.FixtureRequest, assay_contract: Contract) -> Offline:
+    """Answers instead of the network: ``assay.respond(...)``, ``assay.stream(...)``, ``assay.error(...)``.
+
+    What a test makes it answer is checked against the contract; a call that it has no answer for fails the test.
+    """
+    from assay.testing.offline import Offline  # noqa: PLC0415
+
+    watch = request.node.stash[_WATCH]
+    watch.anywhere = True
+    answers = watch.answers = Offline(assay_contract)
+    return answers
+
+
 @pytest.fixture(autouse=True)
 def _assay_scopes(request: pytest.FixtureRequest) -> None:
     """Let an override of ``assay_contract`` have its way."""
@@ -155,6 +179,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             return (yield)
         finally:
             del item.stash[_WATCH]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Let ``given_response``, where a test module has imported it, use the contract of the test."""
+    given = sys.modules.get("assay.testing.given")
+    if given is None:
+        return (yield)
+    suite = _suite(pyfuncitem.config)
+    with given.using(lambda: suite.contract(suite.settings_of(_marks(pyfuncitem))[0])):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -199,7 +234,33 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     from assay.testing.reporting import summary  # noqa: PLC0415
 
-    summary(terminalreporter, suite)
+    option = config.getoption
+    summary(terminalreporter, suite, full=option("--assay-coverage") == "full", under=option("--assay-fail-under"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what this worker has seen to the controller; there, fail a run that covers too little."""
+    config = session.config
+    suite = config.stash.get(_SUITE, None)
+    output = getattr(config, "workeroutput", None)
+    if suite is None:
+        return
+    if output is not None:
+        output["assay"] = suite.dumped()
+        return
+    under = config.getoption("--assay-fail-under")
+    covered = suite.coverage.totals.percent if suite.coverage is not None else 0.0
+    if under is not None and covered < under and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  xdist's names
+    """Take what a worker has seen."""
+    told = getattr(node, "workeroutput", {}).get("assay")
+    if told is not None:
+        _suite(node.config).merge(told)
 
 
 def _watched(item: pytest.Item, marks: list[dict[str, Any]]) -> bool:
@@ -209,7 +270,12 @@ def _watched(item: pytest.Item, marks: list[dict[str, Any]]) -> bool:
     if marks or "assay" in getattr(item, "fixturenames", ()):
         return True
     options = ("--assay", "--assay-record", "--assay-replay", "--assay-live")
-    return any(item.config.getoption(name) for name in options) or item.config.getini("assay_mode") != "off"
+    asked = _covering(item.config) or any(item.config.getoption(name) for name in options)
+    return asked or item.config.getini("assay_mode") != "off"
+
+
+def _covering(config: pytest.Config) -> bool:
+    return bool(config.getoption("--assay-coverage")) or config.getoption("--assay-fail-under") is not None
 
 
 def _tape(item: pytest.Item) -> Tape | None:
@@ -244,6 +310,8 @@ def _suite(config: pytest.Config) -> Suite:
         given = {name.removeprefix("assay_"): config.getini(name) for name, *_ in _INI}
         rules = [rule_set for sets in config.hook.pytest_assay_rules(config=config) for rule_set in sets]
         suite = config.stash[_SUITE] = Suite(Settings().changed(given), config.rootpath, rules)
+        if _covering(config):
+            suite.cover()
     return suite
 
 

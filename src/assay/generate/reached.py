@@ -16,7 +16,7 @@ from assay.schema.places import below
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from assay.schema.check import Schemas
+    from assay.schema.check import Direction, Schemas
     from assay.schema.places import Place, Places
 
 __all__ = ["Path", "Tracer", "inner_schemas", "stands", "unions"]
@@ -35,16 +35,17 @@ class _Links:
 
 
 class Tracer:
-    """Traces values of requests through the schemas of a description."""
+    """Traces values of requests, or of responses, through the schemas of a description."""
 
-    def __init__(self, schemas: Schemas, places: Places) -> None:
+    def __init__(self, schemas: Schemas, places: Places, direction: Direction = "request") -> None:
         self._schemas = schemas
+        self._direction = direction
         self.places = places
         self._links: dict[str, _Links] = {}
 
     def admits(self, place: Place, value: Any) -> bool:
         """Whether a schema admits a value."""
-        return self._schemas.check(place.reference, "request").ok(value)
+        return self._schemas.check(place.reference, self._direction).ok(value)
 
     def applied(self, place: Place, value: Any) -> Iterator[Place]:
         """Yield a schema and all that judge the same value because it does."""

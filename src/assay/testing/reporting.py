@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from assay.testing.coverage import report
 from assay.testing.offences import ContractViolated
 from assay.testing.offences import told as written
 
@@ -20,25 +21,31 @@ if TYPE_CHECKING:
 __all__ = ["summary", "told"]
 
 
-def told(report: pytest.TestReport, call: pytest.CallInfo[None], watch: Watch) -> None:
+def told(outcome: pytest.TestReport, call: pytest.CallInfo[None], watch: Watch) -> None:
     """Write one phase of a test: what its traffic broke, first."""
     error = call.excinfo
-    if error is not None and isinstance(error.value, ContractViolated) and report.failed:
-        report.longrepr = error.getrepr(style="value")
+    if error is not None and isinstance(error.value, ContractViolated) and outcome.failed:
+        outcome.longrepr = error.getrepr(style="value")
     errors, watch.errors = watch.errors, []
     offences, watch.offences = watch.offences, []
     text = "\n\n".join(([written(offences)] if offences else []) + errors)
-    if text and report.failed:
-        report.longrepr = f"assay: {text}\n\nThe test itself failed with\n\n{report.longreprtext}"
-    elif errors and report.passed:
-        report.outcome = "failed"
-        report.longrepr = f"assay: {text}"
+    if text and outcome.failed:
+        outcome.longrepr = f"assay: {text}\n\nThe test itself failed with\n\n{outcome.longreprtext}"
+    elif errors and outcome.passed:
+        outcome.outcome = "failed"
+        outcome.longrepr = f"assay: {text}"
 
 
-def summary(terminal: Any, suite: Suite) -> None:
-    """Write the end of the run."""
+def summary(terminal: Any, suite: Suite, *, full: bool = False, under: float | None = None) -> None:
+    """Write the end of the run; ``under`` is the share in percent below which the run fails."""
     for title, counts in (("hazards", suite.hazards), ("not judged: not in the description", suite.unjudged)):
         if counts:
             terminal.section(f"assay: {title}", sep="-")
             for text, count in sorted(counts.items()):
                 terminal.line(f"{text} ({count} times)" if count > 1 else text)
+    if suite.coverage is not None:
+        terminal.section("assay: coverage", sep="-")
+        for line in report(suite.coverage.totals, full=full):
+            terminal.line(line)
+        if under is not None and suite.coverage.totals.percent < under:
+            terminal.line(f"FAIL: assay coverage is under {under:g}%", red=True)

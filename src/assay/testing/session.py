@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from assay.adapters.intercept import intercept
 from assay.contract import Contract, load
 from assay.errors import UsageError
+from assay.testing.coverage import Coverage, Totals
 from assay.testing.observe import Scope, Traffic, Watch
 from assay.testing.replay import Recorder, Refusal, Replay
 from assay.testing.settings import Settings, hosts_of
@@ -47,8 +48,28 @@ class Suite:
         self.hazards: Counter[str] = Counter()
         self.unjudged: Counter[str] = Counter()
         self.exchanges = 0
+        self.coverage: Coverage | None = None
         self._traffic = Traffic()
         self._contracts: dict[Settings, Contract] = {}
+
+    def cover(self) -> Coverage:
+        """Count coverage from now on."""
+        if self.coverage is None:
+            self.coverage = Coverage()
+            self.listeners.append(self.coverage.add)
+        return self.coverage
+
+    def dumped(self) -> dict[str, Any]:
+        """What this process has to tell at the end, as a value of JSON."""
+        covered = self.coverage.totals.dumped() if self.coverage is not None else None
+        return {"hazards": dict(self.hazards), "unjudged": dict(self.unjudged), "coverage": covered}
+
+    def merge(self, dumped: Mapping[str, Any]) -> None:
+        """Take what another process of the same run had to tell."""
+        self.hazards.update(dumped["hazards"])
+        self.unjudged.update(dumped["unjudged"])
+        if dumped["coverage"] is not None:
+            self.cover().totals.add(Totals.read(dumped["coverage"]))
 
     @property
     def watch(self) -> Watch | None:
