@@ -76,6 +76,7 @@ class Responder:
         self._router = Router(api.operations)
         self._parts = Parts(schemas)
         self._asking: dict[str, Asking] = {}
+        self._forms: dict[str, StreamForm] = {}
 
     def strategy(
         self, request: Request, dials: Dials = RESPONSES, *, errors: float = 0.0, wish: Wish | None = None
@@ -203,7 +204,7 @@ class Responder:
         return not self._rules.check_response(replace(asked.exchange, response=value, status=200))
 
     def _told(self, source: Source, asked: Asked, content: Content, wish: Wish) -> list[Told]:
-        form = StreamForm(self._schemas, content)
+        form = self._form(content)
         recipe = STREAMS.get(_recipe_name(asked.operation))
         if form.reference is None:
             return []
@@ -211,9 +212,15 @@ class Responder:
             return [*recipe(source, self._parts, form.reference, asked, wish)]
         return [form.told(self._parts.value(source, form.reference)) for _ in range(source.below(4))]
 
+    def _form(self, content: Content) -> StreamForm:
+        found = self._forms.get(content.pointer)
+        if found is None:
+            found = self._forms[content.pointer] = StreamForm(self._schemas, content)
+        return found
+
     def _stream_ok(self, asked: Asked, content: Content, told: Iterable[Told]) -> bool:
         """Whether every event is valid and the rules of the stream are silent."""
-        form = StreamForm(self._schemas, content)
+        form = self._form(content)
         rules = self._rules.open_stream(asked.exchange)
         for number, (name, value) in enumerate(told):
             if value == "[DONE]":

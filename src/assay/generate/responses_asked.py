@@ -30,12 +30,15 @@ __all__ = ["Asked", "Asking"]
 _FORM = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Asked:
-    """One request, read. ``exchange`` is what the rules see of it; ``target`` its path without the query."""
+    """One request, read. ``exchange`` is what the rules see of it."""
 
     operation: Operation
     exchange: Exchange
+
+    def __repr__(self) -> str:
+        return f"<Asked {self.operation.id}>"
 
     @property
     def body(self) -> Any:

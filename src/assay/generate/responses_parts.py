@@ -35,6 +35,7 @@ class Parts:
         self._schemas = schemas
         self._plans: dict[tuple[str, tuple[str, ...]], Plan] = {}
         self._names: dict[str, frozenset[str]] = {}
+        self._required: dict[str, frozenset[str]] = {}
         self._found: dict[tuple[str, tuple[str, ...]], str | None] = {}
         self._variants: dict[tuple[str, str], dict[Any, str]] = {}
 
@@ -110,9 +111,13 @@ class Parts:
 
     def required(self, reference: str) -> frozenset[str]:
         """The properties that a schema requires without choice."""
-        places = self._schemas.places
-        found = (place.keyword("required") for place in places.same_value(places.at(reference)))
-        return frozenset(name for names in found if isinstance(names, list) for name in names)
+        known = self._required.get(reference)
+        if known is None:
+            places = self._schemas.places
+            found = (place.keyword("required") for place in places.same_value(places.at(reference)))
+            names = (name for names in found if isinstance(names, list) for name in names)
+            known = self._required[reference] = frozenset(names)
+        return known
 
     def null_or_absent(self, source: Source, reference: str, name: str) -> Any:
         """How a property says that there is nothing: by null or by its absence, as the schema has it."""

@@ -7,8 +7,8 @@ comes out of a client wrapped in errors of its own is told as it was: a call tha
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from threading import Lock
@@ -28,16 +28,16 @@ from assay.testing.offences import ContractViolated, Offence, Origin
 from assay.testing.replies import Call, Given, UnexpectedCall, answering, call_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from assay.adapters.intercept import Reply
     from assay.generate.responses_asked import Asked
     from assay.messages import Request
 
-__all__ = ["CONTRACT", "Generated", "given_response"]
+__all__ = ["Generated", "given_response", "using"]
 
-CONTRACT: ContextVar[Contract | None] = ContextVar("assay_contract", default=None)
-"""The contract of tests that name none; without it the bundled description."""
+Contracts = Callable[[], Contract]
+_default: list[Contracts] = []
 
 _HIDDEN = "assay_responses"
 _PARAMETER = "assay"
@@ -142,6 +142,16 @@ def _signature(test: Callable[..., Any], name: str | None) -> inspect.Signature:
     return found.replace(parameters=[*found.parameters.values(), drawn])
 
 
+@contextmanager
+def using(contract: Contracts) -> Iterator[None]:
+    """Give tests that name no contract this one, while the block runs; without it they have the bundled one."""
+    _default.append(contract)
+    try:
+        yield
+    finally:
+        _default.pop()
+
+
 @lru_cache(maxsize=8)
 def _loaded(source: str) -> Contract:
     return load(source)
@@ -152,7 +162,7 @@ def _responder(contract: Contract) -> Responder:
     return Responder(contract.api, contract.schemas, contract.rules)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Setup:
     """What a decorator was told, and how its test has been running."""
 
@@ -168,9 +178,9 @@ class _Setup:
     @property
     def contract(self) -> Contract:
         """The contract in force."""
-        if isinstance(self.source, Contract):
-            return self.source
-        return _loaded(self.source) if self.source is not None else CONTRACT.get() or _loaded("openai")
+        if self.source is None:
+            self.source = _default[-1]() if _default else "openai"
+        return self.source if isinstance(self.source, Contract) else _loaded(self.source)
 
     def ready(self) -> st.SearchStrategy[Any]:
         """Compile what is needed before time is taken, and give what responses are drawn through."""
