@@ -15,7 +15,7 @@ import assay
 from assay.gateway import Gate, Policy, Settings
 
 MESSAGES = [{"role": "user", "content": "marked-secret"}]
-OURS = {"user_api_key_auth": object(), "requester_metadata": {"a": "b"}}
+OURS = {"user_api_key_auth": object(), "headers": {}, "a": "b"}
 
 
 class Answer:

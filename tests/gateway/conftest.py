@@ -7,6 +7,7 @@ no library would.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -24,7 +25,8 @@ from assay.adapters.serve import serve
 from assay.gateway import Policy, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
 ROLE = {"index": 0, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
@@ -180,14 +182,24 @@ class Wire:
             data += piece
         return data
 
+    def answer(self) -> bytes:
+        """Read one whole answer (by its Content-Length), or what came before the other side closed."""
+        data = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := self.socket.recv(65536):
+                data += piece
+                head, end, body = data.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").partition(b"\r\n\r\n")
+                length = head.lower().partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0]
+                if end and length.isdigit() and len(body) >= int(length):
+                    break
+        return data
+
     def rest(self) -> bytes:
         """Read until the other side closes."""
         data = b""
-        try:
+        with contextlib.suppress(ConnectionResetError):
             while piece := self.socket.recv(65536):
                 data += piece
-        except ConnectionResetError:
-            pass
         return data
 
     def close(self) -> None:
@@ -223,27 +235,27 @@ class Place:
             wire_.close()
 
 
-@pytest.fixture
-def proxied(monkeypatch) -> Iterator[Callable[..., Place]]:
+@pytest.fixture(scope="session")
+def proxied() -> Callable[..., AbstractContextManager[Place]]:
     """Start a proxy (and its upstream) for as long as a block runs."""
 
     @contextmanager
     def start(mode="observe", settings=None, *, path="", idle=600.0, head_seconds=20.0, idle_seconds=60.0):
-        monkeypatch.setattr(wire, "HEAD_SECONDS", head_seconds)
-        monkeypatch.setattr(wire, "IDLE_SECONDS", idle_seconds)
-        registry = prometheus_client.CollectorRegistry()
-        monkeypatch.setattr(prometheus_client, "REGISTRY", registry)
-        raw = Raw()
-        upstream = Upstream(f"http://127.0.0.1:{raw.port}{path}", idle=idle)
-        proxy = Proxy(Options(upstream, Policy.of(mode), settings or Settings()))
-        try:
-            with serve(proxy, http=wire.GuardedProtocol, lifespan="on") as url:
-                place = Place(url, raw)
-                yield place
-                for one in place.wires:
-                    one.close()
-        finally:
-            raw.close()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(wire, "HEAD_SECONDS", head_seconds)
+            patch.setattr(wire, "IDLE_SECONDS", idle_seconds)
+            patch.setattr(prometheus_client, "REGISTRY", prometheus_client.CollectorRegistry())
+            raw = Raw()
+            upstream = Upstream(f"http://127.0.0.1:{raw.port}{path}", idle=idle)
+            proxy = Proxy(Options(upstream, Policy.of(mode), settings or Settings()))
+            try:
+                with serve(proxy, http=wire.GuardedProtocol, lifespan="on") as url:
+                    place = Place(url, raw)
+                    yield place
+                    for one in place.wires:
+                        one.close()
+            finally:
+                raw.close()
 
     return start
 

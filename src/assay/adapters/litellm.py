@@ -112,13 +112,8 @@ class Hook(CustomLogger):  # type: ignore[misc]
 
 
 def _sent(body: dict[str, Any]) -> dict[str, Any]:
-    """The body without LiteLLM's bookkeeping: of ``metadata`` only what the client gave."""
-    metadata = body.get("metadata")
-    if not isinstance(metadata, dict) or "requester_metadata" not in metadata:
-        return body
-    given = metadata["requester_metadata"]
-    rest = {name: value for name, value in body.items() if name != "metadata"}
-    return {**rest, "metadata": given} if given else rest
+    """The body without ``metadata``: LiteLLM keeps its own books there, beside what the client gave."""
+    return {name: value for name, value in body.items() if name != "metadata"}
 
 
 def _written(answer: Any) -> bytes:
