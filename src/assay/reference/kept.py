@@ -37,7 +37,7 @@ def add(call: Call, kind: str, shown: dict[str, Any], key: str = "") -> Record:
 
 def find(call: Call, kind: str, id_: str, param: str) -> Record:
     """Return an object by its id; ``param`` is where the id was given."""
-    record = call.store.shelf(kind).get(id_)
+    record: Record | None = call.store.shelf(kind).get(id_)
     if record is None:
         raise Refusal(404, f"The object in '{param}' does not exist here.", param=param, code="not_found")
     return record
