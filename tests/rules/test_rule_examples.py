@@ -9,6 +9,7 @@ import struct
 import pytest
 import tuning_rule_examples
 from assistant_examples import EXAMPLES as ASSISTANTS
+from response_examples import EXAMPLES as RESPONSES
 
 from assay.rules.catalogue import standard
 from assay.rules.registry import Exchange
@@ -94,10 +95,11 @@ def pictures(*data, created=NOW, usage=None, **request):
 
 def answer(*output, request=None, operation="createResponse", **over):
     """An exchange of the Responses API."""
+    request = {"tools": [{"type": "function", "name": "f"}], **(request or {})}
     usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
     body = {"id": "resp_1", "created_at": NOW, "status": "completed", "error": None, "incomplete_details": None}
     response = {**body, "output": list(output), "usage": usage, **over}
-    return Exchange(operation, request or {}, response, path_values={"response_id": "resp_1"})
+    return Exchange(operation, request, response, path_values={"response_id": "resp_1"})
 
 
 def function_call(call_id="call_1", arguments="{}"):
@@ -413,6 +415,7 @@ EXAMPLES = [
      Exchange("createModeration", {"input": [{"type": "image_url"}]},
               {"results": [{"category_applied_input_types": {"a": ["image"]}}]}),
      Exchange("createModeration", {}, {"results": [{"category_applied_input_types": {"a": ["text", "image"]}}]})),
+    *RESPONSES,
     ("responses/id-set", answer(), answer(id="")),
     ("responses/id-asked", answer(operation="getResponse"), answer(operation="getResponse", id="resp_2")),
     ("responses/created-seconds", answer(), answer(created_at=NOW * 1000)),

@@ -204,13 +204,13 @@ LISTED = (WHOLE[9][0], {**WHOLE[9][1], "output_index": 4, "item": {"type": "mcp_
 EARLY = (WHOLE[10][0], {**WHOLE[10][1], "output_index": 7})
 
 RESPONSES = [
-    ("sequence", WHOLE, [*WHOLE[:1], *WHOLE[2:]]),
+    ("sequence", WHOLE, [*WHOLE[:13], (WHOLE[13][0], {**WHOLE[13][1], "sequence_number": 15})]),
     ("event-name", WHOLE, [("response.queued", WHOLE[0][1]), *WHOLE[1:]]),
     ("event-named", WHOLE, [("message", event) for _, event in WHOLE]),
     ("created-first", WHOLE, events("created")),
     ("created-first", WHOLE, renumbered(WHOLE[0], *WHOLE)),
     ("end-missing", [*WHOLE[:1], ERROR], WHOLE[:-1]),
-    ("end-last", [*WHOLE, DONE], renumbered(*WHOLE, WHOLE[1])),
+    ("end-last", WHOLE, renumbered(*WHOLE, WHOLE[1])),
     ("same-id", WHOLE, events(in_progress={"response": {"id": "r2", "status": "in_progress"}})),
     ("status", WHOLE, events(completed={"response": {**RESPONSE, "status": "in_progress"}})),
     ("item-added", WHOLE, renumbered(*WHOLE[:9], EARLY, *WHOLE[9:])),
@@ -218,7 +218,7 @@ RESPONSES = [
     ("item-done", WHOLE, events("function_call_arguments.delta", "function_call_arguments.done", "output_item.done")),
     ("part-added", WHOLE, events("content_part.added")),
     ("text-joined", WHOLE, events(output_text_delta={"delta": "x"})),
-    ("text-done", WHOLE, events("output_text.done")),
+    ("text-done", WHOLE, events("output_text.done", "content_part.done")),
     ("text-done", WHOLE, events("function_call_arguments.done", "function_call_arguments.delta")),
     ("item-final", WHOLE, finished(arguments="[]")),
     ("response-final", WHOLE, events(completed={"response": {**RESPONSE, "output": []}})),
@@ -266,8 +266,66 @@ MEDIA = [
     ("createSpeech", "speech-stream/usage-sums", {}, SPEECH, typed("speech.audio.done", usage=SPENT)),
 ]  # fmt: skip
 
+
+def with_events(*made):
+    """A stream that has one item of a tool, with more events of it."""
+    item = {"type": "image_generation_call", "id": "i1"}
+    place = {"item_id": "i1", "output_index": 0}
+    bodies = [
+        ("response.output_item.added", {"output_index": 0, "item": item}),
+        *((kind, {**place, **body}) for kind, body in made),
+        ("response.output_item.done", {"output_index": 0, "item": item}),
+        ("response.completed", {"response": {**RESPONSE, "output": [item]}}),
+    ]
+    return renumbered(*WHOLE[:2], *((kind, {"type": kind, **body}) for kind, body in bodies))
+
+
+def partial(index, data="aGk="):
+    """An event that brings a partial image."""
+    return "response.image_generation_call.partial_image", {"partial_image_index": index, "partial_image_b64": data}
+
+
+def stage(name):
+    """An event of a search call."""
+    return f"response.web_search_call.{name}", {}
+
+
+def annotated(*indexes):
+    """A whole stream with annotations of its text."""
+    kind = "response.output_text.annotation.added"
+    place = {"type": kind, "item_id": "m1", "output_index": 0, "content_index": 0, "annotation": None}
+    return renumbered(*WHOLE[:6], *((kind, {**place, "annotation_index": index}) for index in indexes), *WHOLE[6:])
+
+
+TWO_IMAGES = {"tools": [{"type": "image_generation", "partial_images": 2}]}
+BARE = {"stream_options": {"include_obfuscation": False}}
+BEGUN = {"id": "r1", "status": "in_progress", "output": []}
+
+PROGRESS = [
+    ("created-empty", {}, WHOLE, events(created={"response": {**BEGUN, "status": "completed"}})),
+    ("created-empty", {}, WHOLE, events(created={"response": {**BEGUN, "output": [{}]}})),
+    ("progress-second", {}, WHOLE, events("in_progress")),
+    ("item-id", {}, with_events(stage("searching")),
+     with_events(("response.web_search_call.searching", {"item_id": "i9"}))),
+    ("item-begun", {}, WHOLE, events(output_item_added={"item": {"status": "incomplete"}})),
+    ("part-done", {}, WHOLE, events(content_part_done={"part": {"type": "output_text", "text": "x"}})),
+    ("part-index", {}, WHOLE, renumbered(*WHOLE[:4], WHOLE[3], *WHOLE[4:])),
+    ("annotation-index", {}, annotated(0, 1), annotated(0, 4)),
+    ("call-progress", {}, with_events(stage("in_progress"), stage("searching"), stage("completed")),
+     with_events(stage("searching"), stage("in_progress"))),
+    ("call-progress", {}, with_events(stage("completed")), with_events(stage("completed"), stage("completed"))),
+    ("image-index", TWO_IMAGES, with_events(partial(0), partial(1)), with_events(partial(1))),
+    ("image-index", TWO_IMAGES, with_events(partial(0)), with_events(partial(0, "no base64"))),
+    ("images-asked", TWO_IMAGES, with_events(partial(0), partial(1)),
+     with_events(partial(0), partial(1), partial(2))),
+    ("obfuscation-unasked", BARE, WHOLE, events(output_text_done={"obfuscation": "x"})),
+    ("usage-missing", {}, WHOLE, events(completed={"response": {**RESPONSE, "usage": None}})),
+    ("done-marker", {}, WHOLE, [*WHOLE, DONE]),
+]  # fmt: skip
+
 EXAMPLES = [
     *MEDIA,
+    *(("createResponse", f"responses-stream/{rule}", *row) for rule, *row in PROGRESS),
     *(("createChatCompletion", *row) for row in CHAT),
     *(("createCompletion", f"completions-stream/{rule}", *row) for rule, *row in COMPLETIONS),
     *(("createResponse", f"responses-stream/{rule}", {}, *row) for rule, *row in RESPONSES),
@@ -303,7 +361,17 @@ def test_stream_examples(operation, rule, request_body, passing, failing):
 def test_every_stream_rule_has_an_example():
     """A rule without an example in the tables is not shown to work."""
     shown = {row[1] for row in EXAMPLES if row[4] is not None}
+    shown.add("responses-stream/resumed-after")  # it has a test of its own, for its exchange has a query
     assert shown == {rule.id for rule in REGISTRY.rules if rule.side == "stream"}
+
+
+@pytest.mark.parametrize(("after", "broken"), [(1, True), (0, True), (-1, False), (None, False), ("x", False)])
+def test_a_stream_taken_up_again_begins_after_the_given_number(after, broken):
+    """Events up to starting_after do not come again; told once."""
+    exchange = Exchange("getResponse", None, query={"starting_after": after})
+    rules = REGISTRY.open_stream(exchange)
+    found = [one for number, (name, event) in enumerate(WHOLE) for one in rules.feed(number, event, name)]
+    assert [one.rule for one in found] == ["responses-stream/resumed-after"] * broken
 
 
 def test_other_text_is_no_end_marker():

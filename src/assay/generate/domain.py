@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.generate.conversation import answer_format, conversation, tool_set
 from assay.generate.media_values import data_url, png
+from assay.generate.response_parts import completed
 from assay.generate.text import PHRASES
 from assay.generate.tuning import file_ids, sound_graders, upload
 
@@ -175,6 +176,7 @@ def _response(draft: Draft) -> None:
     draft.put("input", draft.source.pick((*PHRASES[:8], [{"role": "user", "content": "hello"}])))
     if draft.wants("stream"):
         draft.body["stream"] = True
+    draft.body.update(completed(draft.body))
 
 
 def _chunked(draft: Draft) -> None:

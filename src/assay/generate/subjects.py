@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assay.generate.conversation import answered
 from assay.generate.fixed import Fixed, GaveUp
 from assay.generate.parameters import key
+from assay.generate.response_parts import completed
 from assay.violation import Violation, describe
 from assay.wire.media import is_json
 
@@ -107,9 +108,11 @@ class BodySubject(Subject):
         return is_json(self._writer.media_type)
 
     def finish(self, value: Any) -> Any:
-        """Answer tool calls that a probe put into a conversation."""
+        """Answer tool calls that a probe put into a conversation, and offer tools that it chose."""
         if isinstance(value, dict) and isinstance(value.get("messages"), list):
             return {**value, "messages": answered(value["messages"])}
+        if isinstance(value, dict) and isinstance(value.get("input"), str | list):
+            return completed(value)
         return value
 
     def read(self, value: Any) -> tuple[Any, ...] | None:

@@ -6,6 +6,7 @@ as an empty list, and the schemas tell of it.
 
 from __future__ import annotations
 
+import binascii
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,7 +14,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["at", "integer", "is_json", "listed", "number", "objects", "shown", "text"]
+__all__ = ["at", "integer", "is_base64", "is_json", "listed", "number", "objects", "shown", "text"]
 
 _LARGEST = 1e300
 
@@ -71,5 +72,14 @@ def is_json(value: str) -> bool:
     try:
         orjson.loads(value)
     except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def is_base64(value: str) -> bool:
+    """Tell whether a text is base64, with its padding."""
+    try:
+        binascii.a2b_base64(value, strict_mode=True)
+    except (binascii.Error, ValueError):
         return False
     return True

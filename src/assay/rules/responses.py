@@ -1,4 +1,4 @@
-"""Rules of the Responses API, answered at once: the response with its request, and what a response says of itself.
+"""Rules of responses: what a response says of itself, whichever operation returns it.
 
 The rule of this module: output items of types it does not know are passed over, so that a new tool is no alarm.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assay.rules import accounting
-from assay.rules.read import at, integer, is_json, objects, text
+from assay.rules.read import at, integer, is_base64, is_json, objects, text
 from assay.rules.registry import Exchange, Rule, RuleSet
 from assay.violation import describe
 
@@ -25,9 +25,9 @@ _RESPONSE = "#/components/schemas/Response"
 _USAGE = "#/components/schemas/ResponseUsage/properties"
 
 
-def _calls(exchange: Exchange) -> list[tuple[int, dict[str, Any]]]:
-    """The function calls of the output."""
-    return [(n, item) for n, item in objects(at(exchange.response, "output")) if item.get("type") == "function_call"]
+def _items(exchange: Exchange, *kinds: str) -> list[tuple[int, dict[str, Any]]]:
+    """The output items of some types."""
+    return [(n, item) for n, item in objects(at(exchange.response, "output")) if item.get("type") in kinds]
 
 
 @rules.response("id-set", "The id is not empty.", f"{_RESPONSE}/properties/id")
@@ -41,7 +41,7 @@ def id_set(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     "id-asked",
     "The response that was asked for is the one returned.",
     f"{_RESPONSE}/properties/id",
-    operations="getResponse cancelResponse",
+    operations="getResponse cancelResponse deleteResponse",
 )
 def id_asked(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule."""
@@ -92,11 +92,15 @@ def status_reasons(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
             yield rule.broken((name,), "null, as status is completed", describe(given))
 
 
-@rules.response("call-ids", "Function calls have call_ids, all different.", "#/components/schemas/FunctionToolCall")
+@rules.response(
+    "call-ids",
+    "Calls of functions and custom tools have call_ids, all different.",
+    "#/components/schemas/FunctionToolCall/properties/call_id",
+)
 def call_ids(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule."""
     seen: set[str] = set()
-    for number, call in _calls(exchange):
+    for number, call in _items(exchange, "function_call", "custom_tool_call"):
         called = text(call.get("call_id"))
         if called == "" or called in seen:
             got = "an empty string" if called == "" else "the call_id of an earlier call"
@@ -106,41 +110,109 @@ def call_ids(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
 
 @rules.response(
     "arguments-json",
-    "The arguments of a finished function call are JSON text.",
+    "The arguments of a finished call are the JSON text of an object.",
     "#/components/schemas/FunctionToolCall/properties/arguments",
     severity="hazard",
 )
 def arguments_json(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule; a hazard, since it is the model that writes them."""
-    for number, call in _calls(exchange):
+    for number, call in _items(exchange, "function_call", "mcp_call"):
         arguments = text(call.get("arguments"))
-        if call.get("status") in (None, "completed") and arguments is not None and not is_json(arguments):
+        if call.get("status") not in (None, "completed") or arguments is None:
+            continue
+        if not is_json(arguments) or not arguments.lstrip().startswith("{"):
             place = ("output", number, "arguments")
-            yield rule.broken(place, "JSON text", f"{describe(arguments)} that is not JSON")
+            yield rule.broken(place, "JSON text of an object", f"{describe(arguments)} that is something else")
 
 
 @rules.response(
-    "token-limit",
-    "output_tokens is at most max_output_tokens.",
-    f"{_RESPONSE}/properties/max_output_tokens",
-    operations="createResponse",
+    "completed-at",
+    "completed_at comes with the status completed, and not before created_at.",
+    f"{_RESPONSE}/properties/completed_at",
 )
-def within_token_limit(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+def completed_at(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule."""
-    limit = integer(at(exchange.request, "max_output_tokens"))
-    used = integer(at(exchange.response, "usage", "output_tokens"))
-    if limit is not None and used is not None and used > limit:
-        yield rule.broken(("usage", "output_tokens"), f"at most {limit}, as max_output_tokens asks", str(used))
+    time, begun = integer(at(exchange.response, "completed_at")), integer(at(exchange.response, "created_at"))
+    if time is None:
+        return
+    if at(exchange.response, "status") != "completed":
+        yield rule.broken(("completed_at",), "null, as the response is not completed", "a time")
+    elif begun is not None and time < begun:
+        yield rule.broken(("completed_at",), "a time after created_at", "an earlier one")
+
+
+@rules.response("item-ids", "The items of the output have different ids.", f"{_RESPONSE}/properties/output")
+def item_ids(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule."""
+    seen: set[str] = set()
+    for number, item in objects(at(exchange.response, "output")):
+        given = text(item.get("id"))
+        if given and given in seen:
+            yield rule.broken(("output", number, "id"), "an id of its own", "the id of an earlier item")
+        seen.add(given or "")
+
+
+@rules.response("items-finished", "A completed response has only finished items.", f"{_RESPONSE}/properties/output")
+def items_finished(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule."""
+    if at(exchange.response, "status") != "completed":
+        return
+    for number, item in objects(at(exchange.response, "output")):
+        status = text(item.get("status"))
+        if status not in (None, "completed", "failed", "incomplete"):
+            yield rule.broken(("output", number, "status"), "the status of a finished item", describe(status))
 
 
 @rules.response(
-    "parallel-tool-calls",
-    "There is at most one function call when parallel_tool_calls is false.",
-    "#/components/schemas/ParallelToolCalls",
-    operations="createResponse",
+    "citations-inside",
+    "The indexes of a citation lie inside its text.",
+    "#/components/schemas/UrlCitationBody/properties/start_index",
 )
-def parallel_tool_calls_kept(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+def citations_inside(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; indexes may count UTF-16 units, as JavaScript does."""
+    for number, item in _items(exchange, "message"):
+        for inner, part in objects(item.get("content")):
+            size = len((text(part.get("text")) or "").encode("utf-16-le", "surrogatepass")) // 2
+            for last, citation in objects(part.get("annotations")):
+                begin, end = integer(citation.get("start_index")), integer(citation.get("end_index"))
+                if begin is not None and end is not None and not 0 <= begin <= end <= size:
+                    place = ("output", number, "content", inner, "annotations", last)
+                    yield rule.broken(place, f"indexes inside the {size} characters of the text", f"{begin} to {end}")
+
+
+@rules.response(
+    "image-base64",
+    "The result of an image call is base64.",
+    "#/components/schemas/ImageGenToolCallParam/properties/result",
+)
+def image_base64(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule."""
-    calls = _calls(exchange)
-    if at(exchange.request, "parallel_tool_calls") is False and len(calls) > 1:
-        yield rule.broken(("output", calls[1][0]), "at most one function call", f"{len(calls)}")
+    for number, item in _items(exchange, "image_generation_call"):
+        encoded = text(item.get("result"))
+        if encoded is not None and not is_base64(encoded):
+            place = ("output", number, "result")
+            yield rule.broken(place, "base64 text", f"{describe(encoded)} that is not base64")
+
+
+@rules.response(
+    "output-text-absent",
+    "output_text is made by clients and never sent.",
+    f"{_RESPONSE}/properties/output_text",
+    severity="hazard",
+)
+def output_text_absent(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; a hazard, since clients write their own over it."""
+    if at(exchange.response, "output_text") is not None:
+        yield rule.broken(("output_text",), "no output_text", "a string")
+
+
+@rules.response(
+    "cancelled-background",
+    "Only a response in the background is cancelled.",
+    f"{_RESPONSE}/properties/background",
+    operations="cancelResponse",
+)
+def cancelled_background(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule, where the response shows it."""
+    if at(exchange.response, "background") is False:
+        yield rule.broken(("background",), "true, as the response was cancelled", "false")

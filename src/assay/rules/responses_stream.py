@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from assay.rules import accounting
 from assay.rules.read import at, integer, listed, objects, text
-from assay.rules.registry import Exchange, Reducer, Rule, RuleSet
+from assay.rules.registry import Exchange, RuleSet
+from assay.rules.responses_progress import Progress
 from assay.violation import describe
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ PART_ADDED = rules.stream(
 TEXT_JOINED = rules.stream(
     "text-joined", "The deltas join to the text that is told at the end.", "#/components/schemas/ResponseTextDoneEvent"
 )
+PART_DONE = rules.stream(
+    "part-done",
+    "A part is done after its text, with the same text.",
+    "#/components/schemas/ResponseContentPartDoneEvent/properties/part",
+)
 TEXT_DONE = rules.stream(
     "text-done", "Text that was streamed is told whole before its item is done.", f"{_DONE}/properties/item"
 )
@@ -91,6 +97,13 @@ _PARTS = {
     "response.reasoning_summary_text": "summary",
 }
 
+# The types of parts whose text is streamed.
+_PART_TEXTS = {
+    "output_text": "response.output_text",
+    "refusal": "response.refusal",
+    "reasoning_text": "response.reasoning_text",
+}
+
 Digest = tuple[int, int]
 
 
@@ -109,12 +122,11 @@ def _substance(item: dict[str, Any]) -> tuple[Any, ...]:
 
 
 @rules.reducer
-class ResponseEvents(Reducer):
+class ResponseEvents(Progress):
     """The events of one response."""
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(exchange)
-        self._number = 0
         self._next = 0
         self._first = True
         self._ended = ""
@@ -124,6 +136,7 @@ class ResponseEvents(Reducer):
         self._parts: set[tuple[str, int, int]] = set()
         self._texts: dict[tuple[str, int, int], Digest] = {}  # what the deltas joined to so far
         self._wholes: dict[tuple[str, int, int], Digest | None] = {}  # what was told at the end
+        self._names: dict[int, str] = {}  # output_index -> name of the function, as told with its arguments
 
     def feed(self, number: int, value: Any, name: str) -> Sequence[Violation]:
         """Take one event."""
@@ -131,8 +144,9 @@ class ResponseEvents(Reducer):
         kind = text(at(value, "type"))
         if kind is None:
             return found
-        self._number = number
+        self.number = number
         self._read_frame(found, value, kind, name)
+        self.read_progress(found, value, kind)
         stem, _, last = kind.rpartition(".")
         if last == "delta" and stem in _WHOLE:
             self._read_delta(found, value, stem)
@@ -144,6 +158,8 @@ class ResponseEvents(Reducer):
             self._finish_item(found, value)
         elif kind in ("response.content_part.added", "response.reasoning_summary_part.added"):
             self._add_part(found, value, "content" if "content" in kind else "summary")
+        elif kind == "response.content_part.done":
+            self._finish_part(found, value)
         elif "response" in value:
             self._read_response(found, value["response"], kind)
         return found
@@ -155,25 +171,22 @@ class ResponseEvents(Reducer):
         expected = "response.completed, .incomplete, .failed or an error"
         return (END_MISSING.broken((), expected, "the end of the stream", part="stream"),)
 
-    def _tell(self, found: list[Violation], rule: Rule, path: tuple[str | int, ...], expected: str, got: str) -> None:
-        self.once(found, rule.broken((self._number, *path), expected, got, part="event"))
-
     def _read_frame(self, found: list[Violation], event: dict[str, Any], kind: str, name: str) -> None:
         """Judge name, number and order."""
         if name == "message":
-            self._tell(found, EVENT_NAMED, (), "an event with a name", "one without")
+            self.tell(found, EVENT_NAMED, (), "an event with a name", "one without")
         elif name != kind:
-            self._tell(found, EVENT_NAME, ("type",), "the event's name", "another type")
+            self.tell(found, EVENT_NAME, ("type",), "the event's name", "another type")
         sequence = integer(event.get("sequence_number"))
         if sequence is not None:
             if sequence != self._next:
-                self._tell(found, SEQUENCE, ("sequence_number",), str(self._next), str(sequence))
+                self.tell(found, SEQUENCE, ("sequence_number",), str(self._next), str(sequence))
             self._next = sequence + 1
         if self._ended and not (self._ended == "error" and kind == "response.failed"):
-            self._tell(found, END_LAST, (), f"the end of the stream after {self._ended}", "an event")
+            self.tell(found, END_LAST, (), f"the end of the stream after {self._ended}", "an event")
         if self._first is not (kind == "response.created") and kind != "error":
             expected = "response.created first" if self._first else "response.created once"
-            self._tell(found, CREATED_FIRST, ("type",), expected, "another event" if self._first else "it again")
+            self.tell(found, CREATED_FIRST, ("type",), expected, "another event" if self._first else "it again")
         self._first = False
         if kind in _ENDS or kind == "error":
             self._ended = kind
@@ -188,7 +201,7 @@ class ResponseEvents(Reducer):
         index = integer(event.get("output_index"))
         if index is None or index in self._items or len(self._items) >= ITEMS_KEPT:
             return index
-        self._tell(found, ITEM_ADDED, ("output_index",), "the index of an item that was added", str(index))
+        self.tell(found, ITEM_ADDED, ("output_index",), "the index of an item that was added", str(index))
         return None
 
     def _read_delta(self, found: list[Violation], event: dict[str, Any], stem: str) -> None:
@@ -203,7 +216,7 @@ class ResponseEvents(Reducer):
             before = (0, 0)
             part = _PARTS.get(stem)
             if part is not None and (part, *key[1:]) not in self._parts:
-                self._tell(found, PART_ADDED, (), f"an event that adds the {part} part before its text", "none")
+                self.tell(found, PART_ADDED, (), f"an event that adds the {part} part before its text", "none")
         self._texts[key] = _grown(before, delta)
 
     def _read_whole(self, found: list[Violation], event: dict[str, Any], stem: str) -> None:
@@ -211,23 +224,38 @@ class ResponseEvents(Reducer):
         if key is None or self._known(found, event) is None or len(self._wholes) >= ITEMS_KEPT:
             return
         self._wholes[key] = whole
+        if stem == "response.function_call_arguments" and (name := text(event.get("name"))) is not None:
+            self._names[key[1]] = name
         joined = self._texts.get(key)
         if joined is not None and whole is not None and joined != whole:
             expected = f"the {joined[0]} characters of the deltas"
-            self._tell(found, TEXT_JOINED, (_WHOLE[stem],), expected, f"other text, of {whole[0]} characters")
+            self.tell(found, TEXT_JOINED, (_WHOLE[stem],), expected, f"other text, of {whole[0]} characters")
 
     def _add_item(self, found: list[Violation], event: dict[str, Any]) -> None:
         index = integer(event.get("output_index"))
         if index is None or len(self._items) >= ITEMS_KEPT:
             return
         if index != len(self._items):
-            self._tell(found, ITEM_INDEX, ("output_index",), f"{len(self._items)}, the next number", str(index))
+            self.tell(found, ITEM_INDEX, ("output_index",), f"{len(self._items)}, the next number", str(index))
         self._items[index] = at(event, "item", "type")
 
     def _add_part(self, found: list[Violation], event: dict[str, Any], kind: str) -> None:
         index, inner = self._known(found, event), integer(event.get(f"{kind}_index"))
         if index is not None and inner is not None and len(self._parts) < ITEMS_KEPT:
             self._parts.add((kind, index, inner))
+
+    def _finish_part(self, found: list[Violation], event: dict[str, Any]) -> None:
+        """Compare a finished part with the text that was told before."""
+        index, inner = self._known(found, event), integer(event.get("content_index"))
+        stem = _PART_TEXTS.get(text(at(event, "part", "type")) or "")
+        if index is None or inner is None or stem is None:
+            return
+        name, key = _WHOLE[stem], (stem, index, inner)
+        digest = _digest(at(event, "part", name))
+        if key in self._texts and key not in self._wholes:
+            self.tell(found, PART_DONE, (), f"{stem}.done before the part is done", "none")
+        elif self._wholes.get(key, digest) not in (None, digest):
+            self.tell(found, PART_DONE, ("part", name), "the text that was streamed", "another text")
 
     def _finish_item(self, found: list[Violation], event: dict[str, Any]) -> None:
         index, item = self._known(found, event), event.get("item")
@@ -236,8 +264,11 @@ class ResponseEvents(Reducer):
         self._finished[index] = _substance(item)
         for key in self._texts:
             if key[1] == index and key not in self._wholes:
-                self._tell(found, TEXT_DONE, ("item",), f"{key[0]}.done before the item is done", "none")
+                self.tell(found, TEXT_DONE, ("item",), f"{key[0]}.done before the item is done", "none")
         if item.get("type") == "function_call":
+            told = self._names.get(index)
+            if told is not None and item.get("name") != told:
+                self.tell(found, ITEM_FINAL, ("item", "name"), "the name that was told", "another name")
             self._compare(found, ("response.function_call_arguments", index, 0), item.get("arguments"), ("arguments",))
         for inner, part in objects(item.get("content")):
             if part.get("type") == "output_text":
@@ -253,28 +284,28 @@ class ResponseEvents(Reducer):
             return
         if key not in self._wholes:
             if digest[0] and key not in self._texts:
-                self._tell(found, TEXT_DONE, ("item", *path), f"{key[0]}.done before the item is done", "none")
+                self.tell(found, TEXT_DONE, ("item", *path), f"{key[0]}.done before the item is done", "none")
         elif self._wholes[key] not in (None, digest):
-            self._tell(found, ITEM_FINAL, ("item", *path), "the text that was streamed", "another text")
+            self.tell(found, ITEM_FINAL, ("item", *path), "the text that was streamed", "another text")
 
     def _read_response(self, found: list[Violation], response: Any, kind: str) -> None:
         """Judge an event that carries the whole response."""
         given = text(at(response, "id"))
         self._id = given if self._id is None else self._id
         if given is not None and given != self._id:
-            self._tell(found, SAME_ID, ("response", "id"), "the id of the first event", "another id")
+            self.tell(found, SAME_ID, ("response", "id"), "the id of the first event", "another id")
         status, due = text(at(response, "status")), _STATUSES.get(kind)
         if status is not None and due is not None and status != due:
-            self._tell(found, STATUS, ("response", "status"), due, describe(status))
+            self.tell(found, STATUS, ("response", "status"), due, describe(status))
         usage = accounting.sums(USAGE, at(response, "usage"), ("response", "usage"), "input_tokens", "output_tokens")
         for violation in usage:
-            self._tell(found, USAGE, violation.path, violation.expected, violation.got)
+            self.tell(found, USAGE, violation.path, violation.expected, violation.got)
         if kind != "response.completed":
             return
         unfinished = [i for i, of in self._items.items() if i not in self._finished and of != "mcp_list_tools"]
         if unfinished:
             got = f"item {unfinished[0]} unfinished"
-            self._tell(found, ITEM_DONE, (), "response.output_item.done of every item before", got)
+            self.tell(found, ITEM_DONE, (), "response.output_item.done of every item before", got)
             return
         self._compare_output(found, response)
 
@@ -285,4 +316,4 @@ class ResponseEvents(Reducer):
         streamed = [self._finished[index] for index in sorted(self._finished)]
         if [s for s in final if s[0] != "mcp_list_tools"] != [s for s in streamed if s[0] != "mcp_list_tools"]:
             got = f"other items ({len(final)})"
-            self._tell(found, RESPONSE_FINAL, ("response", "output"), f"the {len(streamed)} items that were done", got)
+            self.tell(found, RESPONSE_FINAL, ("response", "output"), f"the {len(streamed)} items that were done", got)
