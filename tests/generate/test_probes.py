@@ -104,9 +104,9 @@ def test_chat_has_its_sites() -> None:
 def test_all_probes_of_chat_are_built_in_little_time() -> None:
     """Building and proving takes about a second; the bound is generous, for machines differ."""
     contract = load("openai")
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(outcomes_of(contract, "createChatCompletion")) > 300
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def test_probes_are_the_same_every_time() -> None:
