@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -68,13 +69,13 @@ def test_any_valid_response(assay: Offline, client: openai.OpenAI) -> None:
 def test_every_operation_has_a_likeliest_response(operation: str) -> None:
     """A bare ``respond()`` is right for every operation: it is served, so it passed the contract."""
     found = CONTRACT[operation]
-    path = found.path.replace("{model}", "m").replace("{file_id}", "f")
+    path = re.sub(r"\{\w+\}", "otter", found.path)
     body = {"createChatCompletion": CHAT}.get(operation, {})
     offline = Offline(CONTRACT).respond(operation)
     with answering(offline) as raised:
         response = requests.request(found.method, URL + path, json=body or None, timeout=5)
     assert not raised
-    assert response.status_code == 200
+    assert 200 <= response.status_code < 300
     assert [call.operation for call in offline.calls] == [operation]
 
 

@@ -17,9 +17,10 @@ from assay.generate.fixed import Fixed, GaveUp
 from assay.generate.media_values import png, wav
 from assay.generate.parameters import ParameterMaker
 from assay.generate.responses_asked import Asked, Asking
+from assay.generate.responses_kept import kept
 from assay.generate.responses_parts import Parts
 from assay.generate.responses_recipes import STREAMS, WHOLE, Wish
-from assay.generate.responses_streams import EVENT_STREAM, StreamForm, Told, written
+from assay.generate.responses_streams import DONE, EVENT_STREAM, StreamForm, Told, written
 from assay.generate.responses_ties import echoed, tied
 from assay.generate.source import Source
 from assay.generate.text import words
@@ -193,7 +194,8 @@ class Responder:
             return self._parts.admits(self._parts.below(reference, name), given)
 
         bound = tied(plain, asked)
-        for value in (echoed(bound, asked, admits), bound):
+        told = echoed(bound, asked, admits)
+        for value in (kept(told, asked), told, kept(bound, asked), bound):
             if self._value_ok(asked, reference, value):
                 return value
         return plain
@@ -210,7 +212,8 @@ class Responder:
             return []
         if recipe is not None:
             return [*recipe(source, self._parts, form.reference, asked, wish)]
-        return [form.told(self._parts.value(source, form.reference)) for _ in range(source.below(4))]
+        plain = [form.told(self._parts.value(source, form.reference)) for _ in range(source.below(4))]
+        return plain if self._stream_ok(asked, content, plain) else [*plain, DONE]
 
     def _form(self, content: Content) -> StreamForm:
         found = self._forms.get(content.pointer)

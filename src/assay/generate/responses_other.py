@@ -58,7 +58,7 @@ def completion(source: Source, parts: Parts, reference: str, request: Any, turns
         return parts.value(source, reference)
     choices = [_text_choice(source, parts, choice, request, (number, turn)) for number, turn in enumerate(turns)]
     counted: Any = ABSENT
-    if usage is not None and source.chance(0.8):
+    if usage is not None and ("usage" in parts.required(reference) or source.chance(0.8)):
         counted = usage_value(source, parts, usage, usage_of(source, request, len(turns)))
     ties = {"id": "cmpl-1", "created": moment(source), "model": model_of(request), "choices": choices}
     return parts.object(source, reference, {**ties, "usage": counted})
@@ -67,9 +67,11 @@ def completion(source: Source, parts: Parts, reference: str, request: Any, turns
 def _text_choice(source: Source, parts: Parts, reference: str, request: Any, numbered: tuple[int, Turn]) -> Any:
     number, turn = numbered
     text = turn.content or ""
+    reason = parts.below(reference, "finish_reason")
+    finish = turn.finish if parts.admits(reason, turn.finish) else "stop"
     logprobs = _text_logprobs(source, parts, reference, request, (text, 0))
     return parts.object(
-        source, reference, {"text": text, "index": number, "logprobs": logprobs, "finish_reason": turn.finish}
+        source, reference, {"text": text, "index": number, "logprobs": logprobs, "finish_reason": finish}
     )
 
 

@@ -15,7 +15,7 @@ from assay.generate import responses_other as other
 from assay.generate.responses_asked import Asked
 from assay.generate.responses_parts import Parts
 from assay.generate.responses_runs import run_events
-from assay.generate.responses_streams import Told
+from assay.generate.responses_streams import DONE, Told
 from assay.generate.source import Source
 from assay.rules.read import at
 
@@ -51,7 +51,6 @@ class Wish:
 
 Recipe = Callable[[Source, Parts, str, Asked, Wish], Any]
 StreamRecipe = Callable[[Source, Parts, str, Asked, Wish], Iterator[Told]]
-_DONE: Told = (None, "[DONE]")
 
 
 def _chat(source: Source, parts: Parts, reference: str, asked: Asked, wish: Wish) -> Any:
@@ -61,7 +60,7 @@ def _chat(source: Source, parts: Parts, reference: str, asked: Asked, wish: Wish
 def _chat_stream(source: Source, parts: Parts, reference: str, asked: Asked, wish: Wish) -> Iterator[Told]:
     turns = wish.of(chat.turns_of(source, asked.body))
     yield from _unnamed(chat.chat_chunks(source, parts, reference, asked.body, turns), wish)
-    yield _DONE
+    yield DONE
 
 
 def _completion(source: Source, parts: Parts, reference: str, asked: Asked, wish: Wish) -> Any:
@@ -71,7 +70,7 @@ def _completion(source: Source, parts: Parts, reference: str, asked: Asked, wish
 def _completion_stream(source: Source, parts: Parts, reference: str, asked: Asked, wish: Wish) -> Iterator[Told]:
     turns = wish.of(other.text_turns(source, asked.body))
     yield from _unnamed(other.completion_chunks(source, parts, reference, asked.body, turns), wish)
-    yield _DONE
+    yield DONE
 
 
 def _outcome(source: Source, asked: Asked, wish: Wish) -> items.Outcome:
@@ -117,6 +116,7 @@ TURNS = frozenset({"createChatCompletion", "createCompletion", "createResponse"}
 WHOLE: dict[str, Recipe] = {
     "createChatCompletion": _chat,
     "createCompletion": _completion,
+    "createEdit": _completion,
     "createResponse": _response,
     "getResponse": _response,
     "cancelResponse": _response,

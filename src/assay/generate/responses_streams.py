@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from assay.model import Content
     from assay.schema.check import Schemas
 
-__all__ = ["EVENT_STREAM", "StreamForm", "Told", "event_bytes", "written"]
+__all__ = ["DONE", "EVENT_STREAM", "StreamForm", "Told", "event_bytes", "written"]
 
 EVENT_STREAM = "text/event-stream"
 
 Told = tuple[str | None, Any]
 """One event: its name (None without one), and its data as a JSON value; ``[DONE]`` is written as it is."""
+
+DONE: Told = (None, "[DONE]")
+"""The end marker."""
 
 _FIELDS = frozenset({"event", "data", "id", "retry"})
 

@@ -57,9 +57,8 @@ def _walked(value: Any, number: str) -> Any:
 def _distinct(items: list[Any]) -> Iterator[Any]:
     """Items of a page as they are; those that are created later come first, as by default."""
     for position, item in enumerate(items):
-        for name in ("created", "created_at"):
-            if isinstance(item, dict) and _is_time(item.get(name)):
-                item[name] = TIME + _MINUTE * (len(items) - position)
+        if isinstance(item, dict):
+            _times(item, TIME + _MINUTE * (len(items) - position))
         yield item
 
 
@@ -67,11 +66,11 @@ def _is_time(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _times(value: dict[str, Any]) -> None:
+def _times(value: dict[str, Any], start: int = TIME) -> None:
     """Times in seconds; what was created first, everything else after it."""
     for name, inner in value.items():
         if _is_time(inner) and (name == "created" or name.endswith("_at")):
-            value[name] = TIME if name in ("created", "created_at") else TIME + _MINUTE
+            value[name] = start if name in ("created", "created_at") else start + _MINUTE
 
 
 def _sums(value: dict[str, Any]) -> None:
@@ -109,7 +108,8 @@ def _page(value: dict[str, Any], asked: Asked) -> None:
 def _named(value: dict[str, Any], asked: Asked) -> None:
     """The object that the path names is the one that comes back; so is everything else it names."""
     names = {name: text for name, text in asked.exchange.path_values.items() if isinstance(text, str)}
-    for name, text in names.items():
+    sought = {name: text for name, text in asked.exchange.query.items() if isinstance(text, str)}
+    for name, text in {**sought, **names}.items():
         for holder in (value, *(item for item in value.get("data") or () if isinstance(item, dict))):
             if isinstance(holder.get(name), str):
                 holder[name] = text

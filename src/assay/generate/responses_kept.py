@@ -1,0 +1,92 @@
+"""What a service keeps between requests and tells again: the state that an act leads to, and what an object is made of.
+
+The rule of this module: it holds what is known of single operations and no schema says; like the common ties it is
+tried, and left out where it does not fit the description.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from assay.generate.responses_turns import TIME
+from assay.rules.read import at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from assay.generate.responses_asked import Asked
+
+__all__ = ["kept"]
+
+_HOUR, _DAY = 3600, 86_400
+_UNNAMED = dict.fromkeys(("/uploads", "/uploads/{upload_id}/complete", "/uploads/{upload_id}/cancel"), "upload")
+"""What the paths answer with whose objects may leave out their name."""
+_STATES = {
+    "createUpload": "pending", "completeUpload": "completed", "cancelUpload": "cancelled",
+    "cancelBatch": "cancelling", "cancelFineTuningJob": "cancelled", "cancelFineTune": "cancelled",
+    "pauseFineTuningJob": "paused", "cancelRun": "cancelling",
+}  # fmt: skip
+"""The state that an operation leads to."""
+
+
+def kept(value: Any, asked: Asked) -> Any:
+    """A copy of a body, with what is known of its operation."""
+    if not isinstance(value, dict):
+        return value
+    copy = dict(value)
+    state = _STATES.get(asked.operation.id)
+    if state is not None and "status" in copy:
+        copy["status"] = state
+    for item in (copy, *(item for item in copy.get("data") or () if isinstance(item, dict))):
+        tie = _KINDS.get(str(item.get("object") or _UNNAMED.get(asked.operation.path)))
+        if tie is not None:
+            tie(item, asked)
+    return copy
+
+
+def _upload(upload: dict[str, Any], _asked: Asked) -> None:
+    """An upload is open for an hour; the file of a completed one is made of it."""
+    upload["created_at"], upload["expires_at"] = TIME, TIME + _HOUR
+    if upload.get("status") != "completed":
+        upload.pop("file", None)
+        return
+    upload["purpose"] = "fine-tune"
+    parts = {name: upload[name] for name in ("bytes", "filename", "purpose") if name in upload}
+    file = {"id": "file_1", "object": "file", "created_at": TIME, "status": "processed"}
+    upload["file"] = {**file, **parts}
+
+
+def _job(job: dict[str, Any], asked: Asked) -> None:
+    """A fine-tuning job has the files that were asked for, and a model once it has succeeded."""
+    if asked.operation.id == "createFineTuningJob":
+        job["training_file"] = at(asked.body, "training_file")
+        job["validation_file"] = at(asked.body, "validation_file")
+        job["status"] = "queued"
+        job.pop("estimated_finish", None)
+    done = job.get("status") == "succeeded"
+    job["fine_tuned_model"] = f"ft:{job.get('model')}:otter::1" if done else None
+    over = job.get("status") in ("succeeded", "failed", "cancelled")
+    job["finished_at"] = job.get("created_at", TIME) + 1 if over else None
+    if not done and "trained_tokens" in job:
+        job["trained_tokens"] = None
+    if job.get("status") != "failed" and "error" in job:
+        job["error"] = None
+
+
+def _batch(batch: dict[str, Any], _asked: Asked) -> None:
+    """A batch has a day; of its requests some are done, some failed."""
+    if batch.get("status") == "cancelling":
+        batch["cancelling_at"] = batch.get("created_at", TIME) + 1
+    if batch.get("expires_at") is not None:
+        batch["expires_at"] = batch.get("created_at", TIME) + _DAY
+    counts = batch.get("request_counts")
+    if isinstance(counts, dict):
+        batch["request_counts"] = {**counts, "total": 2, "completed": 1, "failed": 1}
+
+
+_KINDS: dict[str, Callable[[dict[str, Any], Asked], None]] = {
+    "upload": _upload,
+    "fine_tuning.job": _job,
+    "batch": _batch,
+}
+"""What is known of objects, by the name that they bear."""
