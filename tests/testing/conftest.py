@@ -7,13 +7,16 @@ import os
 import openai
 import pytest
 
+import assay.testing.given
+import assay.testing.offline
 import assay.testing.reporting
 import assay.testing.session
+import assay.testing.target
 from assay.adapters.serve import serve
 from assay.reference.server import application
 
-# A run inside the run forgets what it imported; what is imported here need not be imported again by each.
-IMPORTED = (openai, openai.resources.chat, assay.testing.session, assay.testing.reporting)
+# A run inside the run forgets what it imported, and would import a second copy of what others hold on to.
+IMPORTED = (openai, openai.resources.chat, assay.testing)
 SUITE = """
 [pytest]
 assay_hosts = 127.0.0.1
