@@ -265,9 +265,11 @@ def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  xdis
 
 def _watched(item: pytest.Item, marks: list[dict[str, Any]]) -> bool:
     """Whether a test asks to be watched, or all are."""
+    if "assay" in getattr(item, "fixturenames", ()):
+        return True
     if item.get_closest_marker("assay_target") or (marks and marks[0].get("mode") == "off"):
         return False
-    if marks or "assay" in getattr(item, "fixturenames", ()):
+    if marks:
         return True
     options = ("--assay", "--assay-record", "--assay-replay", "--assay-live")
     asked = _covering(item.config) or any(item.config.getoption(name) for name in options)

@@ -76,7 +76,8 @@ class Watch:
     ``answers`` replies instead of the network, when set; with ``anywhere`` also where another host is asked for an
     operation of the contract, since no host is needed then. ``over`` is called with every exchange that has come to its
     end, in whichever way. ``offences`` fail the test, and so do ``errors``, raised by whoever answers; ``hazards``
-    and ``unjudged`` (calls that the description does not know) are told beside.
+    and ``unjudged`` (calls that the description does not know) are told beside, and so is ``foreign``: other hosts that
+    were asked for operations of the contract.
     """
 
     scopes: list[Scope]
@@ -88,6 +89,7 @@ class Watch:
     errors: list[str] = field(default_factory=list)
     exchanges: int = 0
     anywhere: bool = False
+    foreign: set[str] = field(default_factory=set)
 
     def check(self) -> None:
         """Raise ``ContractViolated`` for what was found since the last call."""
@@ -111,8 +113,10 @@ class Traffic:
         for scope in watch.scopes:
             if scope.has(netloc):
                 return Observed(watch, scope, url)
-        if watch.anywhere and watch.scopes[0].contract.find(Request(method, url)) is not None:
-            return Observed(watch, watch.scopes[0], url)
+        if watch.scopes[0].contract.find(Request(method, url)) is not None:
+            if watch.anywhere:
+                return Observed(watch, watch.scopes[0], url)
+            watch.foreign.add(netloc)
         return None
 
 

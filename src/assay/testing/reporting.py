@@ -43,6 +43,9 @@ def summary(terminal: Any, suite: Suite, *, full: bool = False, under: float | N
             terminal.section(f"assay: {title}", sep="-")
             for text, count in sorted(counts.items()):
                 terminal.line(f"{text} ({count} times)" if count > 1 else text)
+    if suite.foreign:
+        terminal.section("assay: not checked: other hosts", sep="-")
+        terminal.line(f"asked for operations of the contract: {', '.join(sorted(suite.foreign))} (see assay_hosts)")
     if suite.coverage is not None:
         terminal.section("assay: coverage", sep="-")
         for line in report(suite.coverage.totals, full=full):

@@ -47,7 +47,7 @@ class Suite:
         self.listeners: list[Callable[[Seen], None]] = []
         self.hazards: Counter[str] = Counter()
         self.unjudged: Counter[str] = Counter()
-        self.exchanges = 0
+        self.foreign: set[str] = set()
         self.coverage: Coverage | None = None
         self._traffic = Traffic()
         self._contracts: dict[Settings, Contract] = {}
@@ -62,12 +62,18 @@ class Suite:
     def dumped(self) -> dict[str, Any]:
         """What this process has to tell at the end, as a value of JSON."""
         covered = self.coverage.totals.dumped() if self.coverage is not None else None
-        return {"hazards": dict(self.hazards), "unjudged": dict(self.unjudged), "coverage": covered}
+        return {
+            "hazards": dict(self.hazards),
+            "unjudged": dict(self.unjudged),
+            "foreign": sorted(self.foreign),
+            "coverage": covered,
+        }
 
     def merge(self, dumped: Mapping[str, Any]) -> None:
         """Take what another process of the same run had to tell."""
         self.hazards.update(dumped["hazards"])
         self.unjudged.update(dumped["unjudged"])
+        self.foreign.update(dumped["foreign"])
         if dumped["coverage"] is not None:
             self.cover().totals.add(Totals.read(dumped["coverage"]))
 
@@ -120,7 +126,7 @@ class Suite:
                 recorder.write()
         finally:
             self._traffic.watch = before
-            self.exchanges += watch.exchanges
+            self.foreign |= watch.foreign
             self.hazards.update(f"{hazard.violation} in the {hazard.side} of {hazard.call}" for hazard in watch.hazards)
             self.unjudged.update(watch.unjudged)
 
