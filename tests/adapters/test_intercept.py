@@ -341,6 +341,29 @@ def test_a_reply_may_be_compressed(library):
         assert call(library, "http://no-such-host.invalid/") == (200, b"[]")
 
 
+@pytest.mark.parametrize("library", SYNC + ASYNC)
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_response_without_body_comes_to_its_end(library, status):
+    """What has no body is over once it is read, or not read."""
+    spy = Spy(reply=Reply(status, Headers()))
+    with intercept(spy):
+        assert call(library, "http://no-such-host.invalid/") == (status, b"")
+    assert spy.steps == ["begin", "sent", "response", "end"]
+
+
+def test_one_interception_inside_another_hides_only_what_it_answers(server):
+    """What goes to the network is told to both; what the inner one answers, the outer one never sees."""
+    outer, inner = Spy(), Spy()
+    answering = Spy(reply=Reply(204, Headers()))
+    with intercept(outer):
+        with intercept(inner):
+            call("httpx", f"{server}/echo", json={})
+        with intercept(answering):
+            call("httpx", f"{server}/echo", json={})
+    assert inner.steps == outer.steps == ["begin", "sent", "response", "data", "end"]
+    assert answering.steps == ["begin", "sent", "response", "end"]
+
+
 @pytest.mark.parametrize("library", SYNC)
 def test_the_pieces_of_a_reply_stay_pieces(library):
     """A streamed reply is read in the pieces that were given."""

@@ -74,6 +74,8 @@ class _Middleware:
     def _watch(self, response: Any, telling: Telling, exchange: Exchange) -> None:
         headers = Headers(response.headers.items())
         exchange.response(response.status, without_coding(headers) if self._decompress else headers)
+        if response.content.at_eof() and response.content.exception() is None:
+            telling.end()
         response.content = _Content(response.content, telling)
         for name in ("close", "release"):
             setattr(response, name, _then_closed(getattr(response, name), telling))
