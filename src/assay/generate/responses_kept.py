@@ -59,7 +59,8 @@ def _upload(upload: dict[str, Any], _asked: Asked) -> None:
 def _job(job: dict[str, Any], asked: Asked) -> None:
     """A fine-tuning job has the files that were asked for, and a model once it has succeeded."""
     if asked.operation.id == "createFineTuningJob":
-        job["training_file"] = at(asked.body, "training_file")
+        training = at(asked.body, "training_file")
+        job["training_file"] = training if isinstance(training, str) else job.get("training_file")
         job["validation_file"] = at(asked.body, "validation_file")
         job["status"] = "queued"
         job.pop("estimated_finish", None)
