@@ -68,11 +68,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--assay-live", action="store_true", help="Use the network, whether there are cassettes or not.")
     group.addoption(
         "--assay-coverage",
-        nargs="?",
-        const="short",
-        choices=["short", "full"],
+        action="store_true",
         help="Tell at the end what the operations that were called may answer and no test has seen.",
     )
+    group.addoption("--assay-coverage-full", action="store_true", help="Likewise, and name all of it.")
     group.addoption("--assay-fail-under", type=float, metavar="N", help="Fail when that coverage is under N percent.")
     group.addoption(
         "--assay-target",
@@ -235,7 +234,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     from assay.testing.reporting import summary  # noqa: PLC0415
 
     option = config.getoption
-    summary(terminalreporter, suite, full=option("--assay-coverage") == "full", under=option("--assay-fail-under"))
+    summary(terminalreporter, suite, full=option("--assay-coverage-full"), under=option("--assay-fail-under"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -277,7 +276,8 @@ def _watched(item: pytest.Item, marks: list[dict[str, Any]]) -> bool:
 
 
 def _covering(config: pytest.Config) -> bool:
-    return bool(config.getoption("--assay-coverage")) or config.getoption("--assay-fail-under") is not None
+    options = ("--assay-coverage", "--assay-coverage-full")
+    return any(config.getoption(name) for name in options) or config.getoption("--assay-fail-under") is not None
 
 
 def _tape(item: pytest.Item) -> Tape | None:

@@ -26,7 +26,7 @@ def test_error(client):
 
 def test_the_end_tells_what_was_not_seen(suite) -> None:
     """For each operation that was called: its kinds of response and their facets that no test has read."""
-    ran = suite(TESTS, "--assay-coverage=full")
+    ran = suite(TESTS, "--assay-coverage-full")
     ran.assert_outcomes(passed=4)
     ran.stdout.fnmatch_lines(
         [
@@ -47,8 +47,8 @@ def test_the_end_tells_what_was_not_seen(suite) -> None:
 
 def test_workers_add_up(suite) -> None:
     """Spread over workers, a suite covers what it covers in one process."""
-    one = suite(TESTS, "--assay-coverage=full").stdout.lines
-    two = suite(TESTS, "--assay-coverage=full", "-p", "xdist", "-n", "2").stdout.lines
+    one = suite(TESTS, "--assay-coverage-full").stdout.lines
+    two = suite(TESTS, "--assay-coverage-full", "-p", "xdist", "-n", "2").stdout.lines
 
     def told(lines):
         return [line for line in lines if " of its responses in " in line or "never answered" in line or "seen" in line]

@@ -109,6 +109,8 @@ class Coverage:
         totals.sites.update(observer.observe(seen.request, seen.verdict).inside)
         for kind in _kind(seen):
             totals.seen[name, "responses", kind] += 1
+            if kind.startswith("2"):
+                totals.possible.add((name, "responses", kind))
         self._count_body(contract, operation, seen)
 
     def _count_body(self, contract: Contract, operation: Operation, seen: Seen) -> None:
@@ -152,14 +154,16 @@ def report(totals: Totals, *, full: bool) -> Iterator[str]:
 def _listed(names: list[str], *, full: bool) -> str:
     if full or len(names) <= _SHOWN:
         return ", ".join(names)
-    return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more (--assay-coverage=full)"
+    return f"{', '.join(names[:_SHOWN])} and {len(names) - _SHOWN} more (--assay-coverage-full)"
 
 
 def _kinds(operation: Operation) -> Iterator[str]:
     """The kinds of response that an operation has."""
     for answer in operation.answers:
         if answer.status.startswith("2"):
-            yield from (f"{answer.status} {content.media_type}" for content in answer.contents)
+            types = [content.media_type for content in answer.contents]
+            # A stream comes where it is asked for, and then it is seen; who never asks misses nothing.
+            yield from (f"{answer.status} {one}" for one in types if one != _STREAM or len(types) == 1)
             yield from () if answer.contents else (answer.status,)
         elif answer.status in ("4XX", "5XX") or answer.status.isdigit():
             yield answer.status
