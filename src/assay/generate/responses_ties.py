@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from assay.generate.responses_states import settled
 from assay.generate.responses_turns import TIME
 from assay.rules.read import at
 
@@ -31,6 +32,7 @@ def tied(value: Any, asked: Asked) -> Any:
     if isinstance(copy, dict):
         _page(copy, asked)
         _named(copy, asked)
+        settled(copy, asked)
     return copy
 
 
