@@ -7,6 +7,7 @@ the traffic; bytes are looked at and never changed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -189,12 +190,11 @@ class Watch:
         self._skipped = ""
         self._stream: Any = None
         self._coding: Decompressor | None = None
-        self._checked = _has_text(essence(headers.content_type)[0])
-        streamed = essence(headers.content_type)[0] == "text/event-stream"
+        streamed, self._checked, readable = _nature(headers.content_type, headers.content_encoding)
         enforced = passage.modes.responses == "enforce"
         self.ends = streamed and enforced and gate.settings.end_streams
         self.holds = enforced and self._checked and not streamed
-        if not _readable(headers.content_encoding):
+        if not readable:
             self._skip("coding")
         elif streamed:
             self._guard(self._open)
@@ -285,13 +285,13 @@ class Watch:
 _ENDLESS = 1 << 62  # a stream may be of any length; each of its events is bounded
 
 
-def _readable(coding: str | None) -> bool:
-    return all(one.strip().lower() in _CODINGS for one in (coding or "").split(","))
-
-
-def _has_text(kind: str) -> bool:
-    """Whether a check reads bodies of this media type; of audio and images only the head is judged."""
-    return is_json(kind) or kind.startswith("text/") or kind in ("", "application/jsonl", "application/x-ndjson")
+@lru_cache(maxsize=256)
+def _nature(content_type: str | None, coding: str | None) -> tuple[bool, bool, bool]:
+    """Whether a response is a stream, whether a check reads its body (not of audio and images), and whether it can."""
+    kind = essence(content_type)[0]
+    text = is_json(kind) or kind.startswith("text/") or kind in ("", "application/jsonl", "application/x-ndjson")
+    readable = all(one.strip().lower() in _CODINGS for one in (coding or "").split(","))
+    return kind == "text/event-stream", text, readable
 
 
 def _size(expected: str) -> Violation:

@@ -8,6 +8,7 @@ the listening socket and nothing else.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -107,6 +108,8 @@ class Proxy:
         await receive()
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
+        gc.collect()
+        gc.freeze()  # the contract stays: the collector need not walk it again and again
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._forward.aclose()
