@@ -47,11 +47,16 @@ class Metrics:
             "assay_check_seconds", "Time of a check.", ["kind"], buckets=_BUCKETS, registry=self.registry
         )
         self._children: dict[Any, Any] = {}
+        self._pairs: dict[tuple[str, ...], tuple[prometheus.Counter, prometheus.Histogram]] = {}
 
     def __call__(self, judgement: Judgement) -> None:
         """Count one judgement."""
         kind, operation = judgement.kind, judgement.operation or ""
-        self._child(self._judged, kind, operation, judgement.mode, judgement.action).inc()
+        key = kind, operation, judgement.mode, judgement.action
+        pair = self._pairs.get(key)
+        if pair is None:
+            pair = self._pairs[key] = self._judged.labels(*key), self._seconds.labels(kind)
+        pair[0].inc()
         for violation in judgement.violations:
             self._child(self._found, kind, operation, violation.rule, violation.severity).inc()
         if judgement.skipped:
@@ -59,7 +64,7 @@ class Metrics:
         if judgement.error:
             self._child(self._failed, kind, judgement.error, judgement.action).inc()
         else:
-            self._child(self._seconds, kind).observe(judgement.seconds)
+            pair[1].observe(judgement.seconds)
 
     def text(self) -> bytes:
         """Return the metrics in Prometheus's text format."""
