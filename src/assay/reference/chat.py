@@ -20,12 +20,12 @@ from assay.reference.text import Source, count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["create_chat_completion"]
+__all__ = ["PER_FILE", "PER_MESSAGE", "TIERS", "create_chat_completion", "logprobs"]
 
 _FINGERPRINT = "fp_assay"
-_TIERS = {None: "default", "auto": "default", "fast": "priority"}
-_PER_MESSAGE = 3  # tokens that a message costs beside its text
-_PER_FILE = 85  # tokens that an image, a sound or a file costs
+TIERS = {None: "default", "auto": "default", "fast": "priority"}
+PER_MESSAGE = 3  # tokens that a message costs beside its text
+PER_FILE = 85  # tokens that an image, a sound or a file costs
 
 
 def create_chat_completion(call: Call) -> Reply | Stream:
@@ -41,7 +41,7 @@ def create_chat_completion(call: Call) -> Reply | Stream:
         "object": "chat.completion",
         "created": call.now,
         "model": body["model"],
-        "service_tier": _TIERS.get(body.get("service_tier"), body.get("service_tier")),
+        "service_tier": TIERS.get(body.get("service_tier"), body.get("service_tier")),
         "system_fingerprint": _FINGERPRINT,
     }
     shown = [_choice(body, choice) for choice in said]
@@ -114,7 +114,11 @@ def _call_deltas(number: int, call: ToolCall) -> Iterator[dict[str, Any]]:
 def _logprobs(body: dict[str, Any], index: int, pieces: tuple[str, ...] | None, first: int) -> dict[str, Any]:
     if pieces is None:
         return {"content": None, "refusal": None}
-    wide = body.get("top_logprobs") or 0
+    return {"content": logprobs(pieces, index, first, body.get("top_logprobs") or 0), "refusal": None}
+
+
+def logprobs(pieces: tuple[str, ...], index: int, first: int, wide: int) -> list[dict[str, Any]]:
+    """Return the log probabilities of tokens, with ``wide`` alternatives; ``first`` numbers the first token."""
     source_of = [Source("logprob", [index, first + number, piece]) for number, piece in enumerate(pieces)]
     content = []
     for piece, source in zip(pieces, source_of, strict=True):
@@ -122,7 +126,7 @@ def _logprobs(body: dict[str, Any], index: int, pieces: tuple[str, ...] | None, 
         shown = _logprob(piece, likely)
         others = [_logprob(f" {source.word()}", likely - number) for number in range(1, wide)]
         content.append({**shown, "top_logprobs": [shown, *others] if wide else []})
-    return {"content": content, "refusal": None}
+    return content
 
 
 def _logprob(token: str, value: float) -> dict[str, Any]:
@@ -130,7 +134,7 @@ def _logprob(token: str, value: float) -> dict[str, Any]:
 
 
 def _usage(body: dict[str, Any], said: list[Choice]) -> dict[str, Any]:
-    prompt = _PER_MESSAGE + sum(_PER_MESSAGE + _size(message.get("content")) for message in body["messages"])
+    prompt = PER_MESSAGE + sum(PER_MESSAGE + _size(message.get("content")) for message in body["messages"])
     offered = body.get("tools") or body.get("functions")
     if offered:
         prompt += count(orjson.dumps(offered).decode())
@@ -152,4 +156,4 @@ def _usage(body: dict[str, Any], said: list[Choice]) -> dict[str, Any]:
 def _size(content: Any) -> int:
     if isinstance(content, str):
         return count(content)
-    return sum(count(part["text"]) if part["type"] == "text" else _PER_FILE for part in content or ())
+    return sum(count(part["text"]) if part["type"] == "text" else PER_FILE for part in content or ())

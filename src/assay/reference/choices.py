@@ -19,7 +19,7 @@ from assay.reference.values import CannotWrite, write
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Choice", "ToolCall", "choices", "cut"]
+__all__ = ["Choice", "ToolCall", "called", "calls_of", "choices", "cut", "text_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def choices(body: dict[str, Any], serial: int) -> list[Choice]:
     said = []
     for index in range(body.get("n") or 1):
         source = Source("chat", [body["model"], body["messages"], body.get("seed"), index])
-        calls = _calls(tools, source, Source("call", [serial, index]))
-        said.append(_called(index, calls, limit) if calls else _spoken(index, body, source, limit))
+        calls = calls_of(tools, source, Source("call", [serial, index]))
+        said.append(called(index, calls, limit) if calls else _spoken(index, body, source, limit))
     return said
 
 
@@ -75,30 +75,34 @@ def cut(text: str, stop: Iterable[str], limit: int | None) -> tuple[tuple[str, .
 
 def _spoken(index: int, body: dict[str, Any], source: Source, limit: int | None) -> Choice:
     stop = body.get("stop") or ()
-    text = _text(body.get("response_format") or {}, source)
+    form = body.get("response_format") or {}
+    given = form["json_schema"] if form.get("type") == "json_schema" else {}
+    text = text_of({**given, "type": form.get("type")}, source, "response_format.json_schema.schema")
     pieces, finish = cut(text, [stop] if isinstance(stop, str) else stop, limit)
     return Choice(index, pieces, (), finish)
 
 
-def _text(form: dict[str, Any], source: Source) -> str:
+def text_of(form: dict[str, Any], source: Source, place: str) -> str:
+    """Return a text in a form: its ``type``, and its ``schema`` where it has one; ``place`` is where that came from."""
     if form.get("type") == "json_object":
         return orjson.dumps({"answer": source.sentence()}).decode()
     if form.get("type") != "json_schema":
         return source.sentence()
     try:
-        return orjson.dumps(write(form["json_schema"].get("schema", {"type": "object"}), source)).decode()
+        return orjson.dumps(write(form.get("schema", {"type": "object"}), source)).decode()
     except CannotWrite as reason:
-        param = "response_format.json_schema.schema"
-        raise Refusal(400, f"The schema in '{param}' {reason}.", param=param, code="unsupported_schema") from None
+        raise Refusal(400, f"The schema in '{place}' {reason}.", param=place, code="unsupported_schema") from None
 
 
-def _calls(tools: tuple[Tool, ...], source: Source, names: Source) -> tuple[ToolCall, ...]:
+def calls_of(tools: tuple[Tool, ...], source: Source, names: Source) -> tuple[ToolCall, ...]:
+    """Return a call of each tool, with arguments from one source and ids from another."""
     return tuple(
         ToolCall(f"call_{names.name()}", tool.kind, tool.name, tuple(tokens(tool.arguments(source)))) for tool in tools
     )
 
 
-def _called(index: int, calls: tuple[ToolCall, ...], limit: int | None) -> Choice:
+def called(index: int, calls: tuple[ToolCall, ...], limit: int | None) -> Choice:
+    """Return the choice of these calls, cut at a limit of tokens."""
     finish = "function_call" if calls[0].kind == "legacy" else "tool_calls"
     left = limit
     kept = []

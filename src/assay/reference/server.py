@@ -19,7 +19,17 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from assay.messages import Request
-from assay.reference import batches, fine_tuning, graders, legacy, permissions, stored, uploads
+from assay.reference import (
+    batches,
+    conversations,
+    fine_tuning,
+    graders,
+    legacy,
+    permissions,
+    responses,
+    stored,
+    uploads,
+)
 from assay.reference.assistants import (
     create_assistant,
     delete_assistant,
@@ -207,6 +217,25 @@ ROUTES = (
     _route("/uploads/{upload_id}/parts", json=False, form=uploads.PART_FORM, post=uploads.add_part),
     _route("/uploads/{upload_id}/complete", post=uploads.complete_upload),
     _route("/uploads/{upload_id}/cancel", bare=True, post=uploads.cancel_upload),
+    _route("/responses", post=responses.create_response),
+    _route("/responses/input_tokens", post=responses.count_input_tokens),
+    _route("/responses/compact", post=responses.compact),
+    _route("/responses/{response_id}", get=responses.get_response, delete=responses.delete_response),
+    _route("/responses/{response_id}/cancel", bare=True, post=responses.cancel_response),
+    _route("/responses/{response_id}/input_items", get=responses.list_input_items),
+    _route("/conversations", post=conversations.create_conversation),
+    _route(
+        "/conversations/{conversation_id}",
+        get=conversations.get_conversation,
+        post=conversations.update_conversation,
+        delete=conversations.delete_conversation,
+    ),
+    _route("/conversations/{conversation_id}/items", get=conversations.list_items, post=conversations.create_items),
+    _route(
+        "/conversations/{conversation_id}/items/{item_id}",
+        get=conversations.get_item,
+        delete=conversations.delete_item,
+    ),
     _route("/edits", post=legacy.create_edit),
     _route("/fine-tunes", get=legacy.list_fine_tunes, post=legacy.create_fine_tune),
     _route("/fine-tunes/{fine_tune_id}", get=legacy.retrieve_fine_tune),

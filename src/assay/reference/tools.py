@@ -18,7 +18,7 @@ from assay.reference.values import CannotWrite, write
 if TYPE_CHECKING:
     from assay.reference.text import Source
 
-__all__ = ["Tool", "checked", "wanted"]
+__all__ = ["Tool", "checked", "chosen", "named", "wanted"]
 
 _AT_ONCE = 2  # tools called in one message, where parallel calls are allowed
 
@@ -50,21 +50,37 @@ def wanted(body: dict[str, Any]) -> tuple[Tool, ...]:
     if body.get("functions") and not body.get("tools"):
         return _older(body)
     tools = [_tool(item, f"tools[{number}]") for number, item in enumerate(body.get("tools") or ())]
-    for tool in tools:
-        _check(tool)
     choice = body.get("tool_choice") or ("auto" if tools else "none")
+    parallel = body.get("parallel_tool_calls") is not False
+    for tool in tools:
+        _check(tool)  # also those that the choice leaves out
     if isinstance(choice, dict) and choice["type"] == "allowed_tools":
         allowed = choice["allowed_tools"]
         tools = [_pick(tools, item.get("type"), item) for item in allowed["tools"]]
         choice = allowed["mode"]
     elif isinstance(choice, dict):
-        return (_able([_pick(tools, choice["type"], choice)])[0],)
-    if choice == "none" or not tools or (choice == "auto" and not _asked(body)):
+        return chosen([_pick(tools, choice["type"], choice)], "required", asked=True, parallel=False)
+    return chosen(tools, choice, asked=_asked(body), parallel=parallel)
+
+
+def chosen(tools: list[Tool], mode: str, *, asked: bool, parallel: bool) -> tuple[Tool, ...]:
+    """Return the tools to call now, of those that may be called.
+
+    ``mode`` is ``none``, ``auto`` or ``required``; ``asked`` says that the last word is the user's. Refuses a
+    call that must be made and cannot.
+    """
+    if mode == "none" or not tools or (mode == "auto" and not asked):
         return ()
-    if choice == "auto":
-        tools = [tool for tool in tools if not tool.constrained]
-        return tuple(tools[: _at_once(body)])
-    return tuple(_able(tools)[: _at_once(body)])
+    able = [tool for tool in tools if not tool.constrained] if mode == "auto" else _able(tools)
+    return tuple(able[: _AT_ONCE if parallel else 1])
+
+
+def named(tools: list[Tool], kind: Any, name: Any) -> Tool:
+    """Return the tool of a kind and a name; refuse a choice of one that is not there."""
+    for tool in tools:
+        if (tool.kind, tool.name) == (kind, name):
+            return tool
+    raise Refusal(400, "'tool_choice' names a tool that is not in 'tools'.", param="tool_choice", code="invalid_value")
 
 
 def checked(offered: list[dict[str, Any]]) -> None:
@@ -109,11 +125,7 @@ def _check(tool: Tool) -> None:
 
 def _pick(tools: list[Tool], kind: Any, item: dict[str, Any]) -> Tool:
     holder = item.get(kind) if isinstance(kind, str) else None
-    name = holder.get("name") if isinstance(holder, dict) else None
-    for tool in tools:
-        if (tool.kind, tool.name) == (kind, name):
-            return tool
-    raise Refusal(400, "'tool_choice' names a tool that is not in 'tools'.", param="tool_choice", code="invalid_value")
+    return named(tools, kind, holder.get("name") if isinstance(holder, dict) else None)
 
 
 def _able(tools: list[Tool]) -> list[Tool]:
@@ -126,8 +138,4 @@ def _able(tools: list[Tool]) -> list[Tool]:
 
 
 def _asked(body: dict[str, Any]) -> bool:
-    return bool(body["messages"][-1]["role"] in ("user", "developer", "system"))
-
-
-def _at_once(body: dict[str, Any]) -> int:
-    return 1 if body.get("parallel_tool_calls") is False else _AT_ONCE
+    return bool(body["messages"]) and body["messages"][-1]["role"] in ("user", "developer", "system")
