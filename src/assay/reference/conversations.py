@@ -38,7 +38,7 @@ _MOST = 10_000  # items of one conversation
 def create_conversation(call: Call) -> Reply:
     """Answer ``POST /conversations``."""
     body = call.value or {}
-    items = incoming(call, body.get("items"))
+    items = incoming(call, body.get("items"), place="items")
     shown = {
         "id": kept.name("conv", call),
         "object": "conversation",
@@ -74,7 +74,8 @@ def list_items(call: Call) -> Reply:
 def create_items(call: Call) -> Reply:
     """Answer ``POST /conversations/{conversation_id}/items``."""
     record = _named(call)
-    items = incoming(call, call.value["items"], [item["id"] for item in record.notes["items"]])
+    held = [item["id"] for item in record.notes["items"]]
+    items = incoming(call, call.value["items"], held, place="items")
     extend(call, record, items)
     ends = {"first_id": items[0]["id"], "last_id": items[-1]["id"]} if items else {"first_id": None, "last_id": None}
     return Reply({"object": "list", "data": items, **ends, "has_more": False})

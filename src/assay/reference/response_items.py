@@ -49,16 +49,19 @@ _FILLED: dict[str, Item] = {
 _OURS, _THEIRS = "output_text", "input_text"  # parts with text, by who speaks
 
 
-def incoming(call: Call, given: Any, taken: Iterable[str] = ()) -> list[Item]:
-    """Return the items of an input: a text, a list of items, or nothing; ``taken`` are ids that are in use."""
+def incoming(call: Call, given: Any, taken: Iterable[str] = (), *, place: str = "input") -> list[Item]:
+    """Return the items of an input: a text, a list of items, or nothing.
+
+    ``taken`` are ids that are in use, ``place`` is where the input stands in the body.
+    """
     if isinstance(given, str):
         given = [{"role": "user", "content": given}]
-    items = [_whole(call, item, number) for number, item in enumerate(given or ())]
+    items = [_whole(call, item, number, f"{place}[{number}]") for number, item in enumerate(given or ())]
     seen = {*taken}
     for number, item in enumerate(items):
         if item["id"] in seen:
-            text = f"The id of item {number} is that of another item; this is not supported."
-            raise Refusal(400, text, param="input", code="duplicate_item")
+            text = f"The id of '{place}[{number}]' is that of another item; this is not supported."
+            raise Refusal(400, text, param=f"{place}[{number}]", code="duplicate_item")
         seen.add(item["id"])
     return items
 
@@ -89,17 +92,17 @@ def _other(part: Item) -> int:
     return count(part["refusal"]) if part["type"] == "refusal" else PER_FILE
 
 
-def _whole(call: Call, item: Item, number: int) -> Item:
+def _whole(call: Call, item: Item, number: int, place: str) -> Item:
     kind = item.get("type") or ("message" if "role" in item else "item_reference")
     if kind == "item_reference":
-        return _referred(call, item["id"], number)
+        return _referred(call, item["id"], f"{place}.id")
     if kind == "compaction_trigger":
-        text = "To compact in the middle of a response is not supported here; 'POST /v1/responses/compact' is."
-        raise Refusal(400, text, param=f"input[{number}]", code="unsupported_item")
+        text = "A compaction_trigger is not supported here; 'POST /v1/responses/compact' is."
+        raise Refusal(400, text, param=place, code="unsupported_item")
     told = {name: value for name, value in item.items() if value is not None}
     id_ = item.get("id") or kept.name(_PREFIXES.get(kind, "item"), call, "in", number)
     if kind == "message":
-        return {**_DONE, **told, "type": kind, "id": id_, "content": _content(item, number)}
+        return {**_DONE, **told, "type": kind, "id": id_, "content": _content(item, place)}
     if kind == "computer_call_output" and told.get("status") == "in_progress":
         told |= _DONE  # its screenshot is there
     if kind == "shell_call":
@@ -107,15 +110,14 @@ def _whole(call: Call, item: Item, number: int) -> Item:
     return {"type": kind, **_FILLED.get(kind, {}), **told, "id": id_}
 
 
-def _referred(call: Call, id_: str, number: int) -> Item:
+def _referred(call: Call, id_: str, place: str) -> Item:
     item: Item | None = call.store.shelf(_SHELF).get(id_)
     if item is None:
-        place = f"input[{number}].id"
         raise Refusal(404, f"The item in '{place}' does not exist here.", param=place, code="item_not_found")
     return item
 
 
-def _content(message: Item, number: int) -> list[Item]:
+def _content(message: Item, place: str) -> list[Item]:
     """Return the parts of a message, in the types of whoever speaks."""
     content, spoken = message["content"], message["role"] == "assistant"
     parts = [{"type": _THEIRS, "text": content}] if isinstance(content, str) else content
@@ -123,7 +125,7 @@ def _content(message: Item, number: int) -> list[Item]:
     for part in parts:
         if part["type"] not in admitted:
             text = f"A part of the type '{part['type']}' is not supported in a message of this role."
-            raise Refusal(400, text, param=f"input[{number}].content", code="unsupported_content")
+            raise Refusal(400, text, param=f"{place}.content", code="unsupported_content")
     return [_part(part, spoken=spoken) for part in parts]
 
 
