@@ -22,6 +22,7 @@ from rich.table import Table
 from assay.adapters.send import Sender
 from assay.adapters.serve import serve
 from assay.commands import options
+from assay.commands.audit import audit
 from assay.commands.check import check
 from assay.commands.diff import diff
 from assay.commands.lint import lint
@@ -89,6 +90,7 @@ def main(debug: bool) -> None:  # noqa: FBT001  read from the arguments, where e
     """One contract for OpenAI-style HTTP APIs: prove that a server keeps it."""
 
 
+main.add_command(audit)
 main.add_command(check)
 main.add_command(proxy)
 main.add_command(diff)

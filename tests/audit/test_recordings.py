@@ -12,7 +12,7 @@ import pytest
 import yaml
 from recorded_exchange import CAME, SENT, URL, exchange
 
-from assay.audit import files, records
+from assay.audit import ranges, records
 from assay.audit.files import read_file
 from assay.audit.records import Broken
 from assay.errors import UsageError
@@ -229,7 +229,7 @@ def test_a_cut_off_gzip_gives_what_it_holds(tmp_path) -> None:
 
 def test_long_lines_are_bounded(lines, monkeypatch) -> None:
     """A line over the limit is told of and never held whole."""
-    monkeypatch.setattr(files, "BODY_LIMIT", 4000)
+    monkeypatch.setattr(ranges, "BODY_LIMIT", 4000)
     assert records.BODY_LIMIT > 4000
     long = json.dumps({**exchange(), "request_body": "x" * 20_000})
     before, broken, after = read_file(lines(exchange(), long, exchange()))

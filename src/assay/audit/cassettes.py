@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.audit import records
 from assay.audit.records import Broken, Place, Record, Unreadable
+from assay.audit.traits import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,18 +47,19 @@ def _record(entry: dict[str, Any], place: Place) -> Record:
     sent, came = entry["request"], entry.get("response")
     if not isinstance(sent, dict):
         raise Unreadable("its request is not an object")
+    when = moment(entry.get("recorded_at"))
     method = records.method_of(sent.get("method"))
     host, target = records.address(_url(sent))
     # These recorders write null where there was no body, so an absent one is empty.
     request, gap = records.request(method, target, records.fields(sent.get("headers")), _body(sent) or b"")
     gaps = {"request": gap}
     if came is None:
-        return records.record(place, host, request, None, gaps)
+        return records.record(place, host, request, None, gaps, when)
     if not isinstance(came, dict):
         raise Unreadable("its response is not an object")
     code, fields = records.status(_status(came)), records.fields(came.get("headers"))
     response, gaps["response"] = records.response(code, fields, _body(came))
-    return records.record(place, host, request, response, gaps)
+    return records.record(place, host, request, response, gaps, when)
 
 
 def _url(sent: dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from assay.audit import records
 from assay.audit.records import Broken, Place, Record, Unreadable
+from assay.audit.traits import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,16 +40,17 @@ def read_archive(value: dict[str, Any], file: str) -> Iterator[Record | Broken]:
 
 def _record(entry: Any, place: Place) -> Record:
     sent, came = _part(entry, "request"), _part(entry, "response")
+    when = moment(entry.get("startedDateTime"))
     method = records.method_of(sent.get("method"))
     host, target = records.address(sent.get("url"))
     request, gap = records.request(method, target, _fields(sent), _sent(sent))
     gaps = {"request": gap}
     if not came.get("status"):
         # Browsers write status 0 for a request that was cut off.
-        return records.record(place, host, request, None, gaps)
+        return records.record(place, host, request, None, gaps, when)
     code = records.status(came["status"])
     response, gaps["response"] = records.response(code, _fields(came), _came(came, code))
-    return records.record(place, host, request, response, gaps)
+    return records.record(place, host, request, response, gaps, when)
 
 
 def _part(entry: Any, name: str) -> dict[str, Any]:

@@ -66,7 +66,9 @@ class Judge:
         strict_paths: bool = False,
     ) -> None:
         self.contracts = dict(contracts)
-        self.title = next(iter(self.contracts.values())).api.title
+        self._first = next(iter(self.contracts.values()))
+        self._layered = len(self.contracts) > 1
+        self.title = self._first.api.title
         self._hosts = tuple(host.lower() for host in hosts)
         self._off = frozenset(off)
         self._strict_paths = strict_paths
@@ -75,24 +77,32 @@ class Judge:
         """Judge one exchange."""
         if self._hosts and not any(fnmatchcase(record.host, glob) for glob in self._hosts):
             return Outcome(record, foreign=True)
-        contract = next(iter(self.contracts.values()))
-        operation = contract.find(record.request)
-        if operation is None:
-            faults = self._faults("request", record) if self._strict_paths else ()
-            return Outcome(record, faults=faults)
-        faults = ()
-        if "request" not in record.skipped:
-            faults += self._faults("request", record)
-        if "response" not in record.skipped:
+        skipped = record.skipped
+        if "request" in skipped:
+            operation = self._first.find(record.request)
+            known, name = None, operation.id if operation is not None else None
+        else:
+            known = self._first.check_request(record.request)
+            name = known.operation
+        if name is None:
+            return Outcome(record, faults=self._faults("request", record) if self._strict_paths else ())
+        faults: tuple[Fault, ...] = ()
+        if known is not None and (known.violations or self._layered):
+            faults = self._faults("request", record, known)
+        if "response" not in skipped:
             faults += self._faults("response", record)
-        return Outcome(record, operation.id, faults=faults, skipped=record.skipped)
+        return Outcome(record, name, faults=faults, skipped=skipped)
 
-    def _faults(self, side: Side, record: Record) -> tuple[Fault, ...]:
-        """Judge one message by every layer; a fault that several find is one fault."""
+    def _faults(self, side: Side, record: Record, asked: Verdict | None = None) -> tuple[Fault, ...]:
+        """Judge one message by every layer; a fault that several find is one fault.
+
+        ``asked`` is the verdict of the first layer, where it was asked already.
+        """
         found: dict[tuple[object, ...], Fault] = {}
         alone = side == "response" and "request" in record.skipped
         for layer, contract in self.contracts.items():
-            for violation in _verdict(contract, side, record).violations:
+            verdict, asked = asked or _verdict(contract, side, record), None
+            for violation in verdict.violations:
                 # Rules tie a response to its request: where that is unknown, only the response's own form is judged.
                 if violation.rule in self._off or (alone and not violation.rule.startswith(_BUILT_IN)):
                     continue

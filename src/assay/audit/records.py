@@ -45,14 +45,20 @@ _STATUSES = range(100, 600)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where an exchange stands: a file, and a line (from 1) or an entry (from 0); the other one is None."""
+    """Where an exchange stands: a file, and a line (from 1) or an entry (from 0); both are None for the whole file.
+
+    ``start`` is the first byte of the piece of the file in which ``line`` is counted.
+    """
 
     file: str
     line: int | None = None
     entry: int | None = None
+    start: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line is not None else f"{self.file}[{self.entry}]"
+        if self.line is not None:
+            return f"{self.file}:{self.line}"
+        return self.file if self.entry is None else f"{self.file}[{self.entry}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,8 @@ class Record:
 
     ``host`` is the authority without credentials (``api.openai.com``, ``localhost:8000``), or empty. The target of
     ``request`` has no host. ``response`` is None when none came. ``skipped`` says of ``request`` and ``response``
-    why that body cannot be judged; a message that is not named there is recorded whole.
+    why that body cannot be judged; a message that is not named there is recorded whole. ``when`` is the time that the
+    recording gives, in seconds since 1970. ``answered_at`` is where the response stands if not at ``place``.
     """
 
     place: Place
@@ -77,18 +84,27 @@ class Record:
     request: Request
     response: Response | None
     skipped: Mapping[str, str]
+    when: float | None = None
+    answered_at: Place | None = None
 
 
 class Unreadable(ValueError):  # noqa: N818  what is so, not an error of ours
     """An entry is not an exchange; ``str`` is the phrase that a :class:`Broken` carries."""
 
 
-def record(place: Place, host: str, request: Request, response: Response | None, gaps: Mapping[str, str]) -> Record:
+def record(
+    place: Place,
+    host: str,
+    request: Request,
+    response: Response | None,
+    gaps: Mapping[str, str],
+    when: float | None = None,
+) -> Record:
     """Make a record; ``gaps`` are the reasons, by message, why a body is missing (empty reasons are dropped)."""
     skipped = {name: reason for name, reason in gaps.items() if reason}
     if response is None:
         skipped["response"] = "no response was recorded"
-    return Record(place, host, request, response, skipped)
+    return Record(place, host, request, response, skipped, when)
 
 
 def address(url: object) -> tuple[str, str]:
@@ -222,7 +238,7 @@ def _listed(value: object) -> Iterable[object]:
 def _pair(item: object) -> tuple[Any, Any]:
     if isinstance(item, Mapping) and "name" in item:
         return item["name"], item.get("value", "")
-    if isinstance(item, list) and len(item) == 2:  # noqa: PLR2004  a name and its value
+    if isinstance(item, list | tuple) and len(item) == 2:  # noqa: PLR2004  a name and its value
         return item[0], item[1]
     raise Unreadable("one of its headers has no name and value")
 
