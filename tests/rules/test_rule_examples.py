@@ -231,6 +231,9 @@ EXAMPLES = [
     ("chat/tool-choice-declared", asked(tools=TOOLS, tool_choice={"type": "function", "function": {"name": "f"}}),
      asked(tools=TOOLS, tool_choice={"type": "function", "function": {"name": "g"}})),
     ("chat/tool-choice-declared",
+     asked(tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [TOOLS[0]]}}),
+     asked(tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{}]}})),
+    ("chat/tool-choice-declared",
      asked(tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": {"tools": [*TOOLS]}}),
      asked(tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": {
          "tools": [*TOOLS, {"type": "custom", "custom": {"name": "f"}}]}})),

@@ -73,6 +73,8 @@ def tool_choice_declared(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
         name = text(at(tool, kind, "name"))
         if name is not None and (kind, name) not in known:
             yield rule.broken(("tool_choice", *path, kind, "name"), "the name of a given tool", describe(name))
+        elif name is None and path:
+            yield rule.broken(("tool_choice", *path), "a given tool, by its type and name", "none")
 
 
 @rules.request(
