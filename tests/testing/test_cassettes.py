@@ -22,7 +22,7 @@ def test_two(client):
     assert [len(first.choices), len(second.choices)] == [1, 2]
 
 def test_file(client):
-    made = client.files.create(file=("a.jsonl", b'{"a": 1}'), purpose="batch")
+    made = client.files.create(file=("a.jsonl", b'{"a": 1}'), purpose="user_data")
     assert client.files.content(made.id).read() == b'{"a": 1}'
 
 def test_error(client):

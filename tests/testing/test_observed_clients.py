@@ -94,7 +94,7 @@ def test_streams(watch, client) -> None:
 
 def test_files(watch, client) -> None:
     """An upload, its metadata, its content and its end."""
-    made = client.files.create(file=("a.jsonl", b'{"a": 1}\n'), purpose="batch")
+    made = client.files.create(file=("a.jsonl", b'{"a": 1}\n'), purpose="user_data")
     assert client.files.retrieve(made.id).bytes == 9
     assert client.files.content(made.id).read() == b'{"a": 1}\n'
     assert [file.id for file in client.files.list()].count(made.id) == 1

@@ -98,7 +98,8 @@ class Passage:
         """Take the request's body without judging it, so that the response can be judged by it."""
         known = self._request
         # A new request, as a check keeps what it has read in it.
-        self._request = Request(known.method, known.target, known.headers, body)
+        abridged = self._skeleton is not None
+        self._request = Request(known.method, known.target, known.headers, body, abridged=abridged)
         return self._request
 
     def judge(self, body: bytes) -> Refusal | None:
