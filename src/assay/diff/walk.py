@@ -99,6 +99,7 @@ class Walk:
         self.source, self.target, self.samples = source, target, samples
         self._known: dict[tuple[Node, Node], Result] = {}
         self._open: set[tuple[Node, Node]] = set()
+        self._covered: dict[tuple[Node, Node], bool] = {}
 
     def compare(self, s: Node, t: Node) -> Result:
         """Compare two nodes; a pair that is being compared already is taken for proved, as recursion ends there."""
@@ -117,7 +118,12 @@ class Walk:
 
     def covers(self, s: Node, t: Node) -> bool:
         """Whether the algebra proves that the target admits everything that the source admits."""
-        one, other = self.source.canonical(s), self.target.canonical(t)
+        if (s, t) not in self._covered:
+            self._covered[s, t] = self._covers(self.source.canonical(s), self.target.canonical(t), t)
+        return self._covered[s, t]
+
+    @staticmethod
+    def _covers(one: CanonicalSchema | None, other: CanonicalSchema | None, t: Node) -> bool:
         if one is None or other is None:
             return not t.judges and not t.without
         try:
