@@ -121,6 +121,16 @@ def test_images_embeddings_and_moderations(watch, client) -> None:
     assert len(list(client.models.list())) > 1
 
 
+def test_responses(watch, client) -> None:
+    """A response, the next one after it, a stream of one, and its end."""
+    first = client.responses.create(model="assay-chat", input="hello")
+    after = client.responses.create(model="assay-chat", input="go on", previous_response_id=first.id)
+    assert after.output_text
+    with client.responses.stream(model="assay-chat", input="hello") as stream:
+        assert stream.get_final_response().status == "completed"
+    client.responses.delete(first.id)
+
+
 def test_asynchronous_calls_at_once(watch, reference) -> None:
     """Many calls of the asynchronous client at once keep apart."""
 
