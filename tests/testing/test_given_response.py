@@ -22,7 +22,12 @@ from assay.testing.offences import ContractViolated
 from assay.testing.replies import UnexpectedCall
 
 HI = [{"role": "user", "content": "hello"}]
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+CITY = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": CITY, "strict": True}}]
 URL = "http://localhost:8000/v1/chat/completions"
 STILL = settings(
@@ -75,7 +80,7 @@ def test_null_content() -> None:
         "object": "chat.completion",
         "created": 1767225600,
         "model": "m",
-        "choices": [{**EMPTY, "message": {"role": "assistant", "content": None}}],
+        "choices": [{**EMPTY, "message": {"role": "assistant", "content": None}, "finish_reason": "length"}],
     }
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from assay.generate.responses_parts import ABSENT, ITEM, Parts
 from assay.generate.responses_turns import Call, Turn, Usage, moment, pieces, turn_of, usage_of
 from assay.rules.accounting import choices_wanted
-from assay.rules.read import at, integer
+from assay.rules.chat import may_be_cut, token_limit
+from assay.rules.read import at, integer, listed, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,15 +33,30 @@ def chat_completion(source: Source, parts: Parts, reference: str, request: Any, 
     if choice is None:
         return parts.value(source, reference)
     choices = [_choice(source, parts, choice, request, number, turn) for number, turn in enumerate(turns)]
-    usage = _usage_or_not(source, parts, reference, usage_of(source, request, len(turns)))
+    usage = _usage_or_not(source, parts, reference, _used(source, request, turns))
     ties = {"id": "chatcmpl-1", "created": moment(source), "model": model_of(request), "choices": choices}
-    return parts.object(source, reference, {**ties, "usage": usage})
+    return parts.object(source, reference, {**ties, **_unasked(parts, reference, request), "usage": usage})
 
 
 def model_of(request: Any) -> str:
     """The model that answers: the one asked for."""
     model = at(request, "model")
     return model if isinstance(model, str) and model else "gpt-4o-mini"
+
+
+def _unasked(parts: Parts, reference: str, request: Any) -> dict[str, Any]:
+    """What comes only when it is asked for; the tier is the one asked for where it is one that can be used."""
+    tier = at(request, "service_tier")
+    usable = tier != "auto" and parts.admits(parts.below(reference, "service_tier"), tier)
+    told: dict[str, Any] = {"service_tier": ABSENT if tier is None else tier if usable else "default"}
+    return told if at(request, "moderation") is not None else {**told, "moderation": ABSENT}
+
+
+def _used(source: Source, request: Any, turns: Sequence[Turn]) -> Usage:
+    """The tokens of these turns: where only one was allowed, one that ended by itself did not use it up."""
+    usage = usage_of(source, request, len(turns))
+    itself = not all(may_be_cut(turn.finish) for turn in turns)
+    return Usage(usage.read, 0, usage.cached) if itself and usage.made == 1 == token_limit(request) else usage
 
 
 def _usage_or_not(source: Source, parts: Parts, reference: str, usage: Usage) -> Any:
@@ -78,17 +94,23 @@ def _choice(source: Source, parts: Parts, reference: str, request: Any, number: 
     message = parts.below(reference, "message") or reference
     calls = _calls(source, parts, message, turn.calls) if turn.calls and not turn.legacy else ABSENT
     legacy = {"name": turn.calls[0].name, "arguments": turn.calls[0].text} if turn.legacy and turn.calls else ABSENT
-    refusal = parts.null_or_absent(source, message, "refusal") if turn.refusal is None else turn.refusal
+    # Drawn in any case: a refusal that took fewer choices than text would count as simpler.
+    unrefused = parts.null_or_absent(source, message, "refusal")
+    refusal = unrefused if turn.refusal is None else turn.refusal
     said = {"role": "assistant", "content": turn.content, "refusal": refusal}
     ties = {**said, "tool_calls": calls, "function_call": legacy, "audio": ABSENT}
-    if at(request, "audio") is not None:
+    if "audio" in listed(at(request, "modalities")):
         ties.pop("audio")
+    made = parts.object(source, message, ties)
+    for _, annotation in objects(made.get("annotations")):
+        if isinstance(cited := annotation.get("url_citation"), dict):
+            cited.update(start_index=0, end_index=len(turn.content or ""))
     return parts.object(
         source,
         reference,
         {
             "index": number,
-            "message": parts.object(source, message, ties),
+            "message": made,
             "logprobs": _logprobs(source, parts, reference, request, turn),
             "finish_reason": turn.finish,
         },
@@ -144,7 +166,8 @@ def chat_chunks(source: Source, parts: Parts, reference: str, request: Any, turn
     asked = at(request, "stream_options", "include_usage") is True
     usage = parts.below(chunk, "usage")
     bare = {"id": "chatcmpl-1", "created": moment(source), "model": model_of(request)}
-    frame = parts.object(source, chunk, {**bare, "choices": [], "usage": ABSENT, "moderation": ABSENT})
+    told_once = {"choices": [], "usage": ABSENT}
+    frame = parts.object(source, chunk, {**bare, **_unasked(parts, chunk, request), **told_once})
     empty = {"usage": None} if asked and parts.admits(usage, None) and source.chance(0.5) else {}
     told = [[*_deltas(source, parts, choice, request, (n, turn))] for n, turn in enumerate(turns)]
     for part in interleaved(source, told):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assay.generate.media_values import png, wav
@@ -37,8 +38,19 @@ _FLOATS = (0.0, 0.5, -0.25, 1.0)
 
 
 def text_turns(source: Source, request: Any) -> list[Turn]:
-    """One turn for each choice of each prompt."""
-    return [_text_turn(source, request) for _ in range(choices_wanted(request) * prompts(request))]
+    """One turn for each choice of each prompt, which it repeats where echo asks for that."""
+    wanted, said = choices_wanted(request), _echoed(request)
+    turns = [_text_turn(source, request) for _ in range(wanted * prompts(request))]
+    if not said:
+        return turns
+    return [replace(turn, content=said[n // wanted] + (turn.content or "")) for n, turn in enumerate(turns)]
+
+
+def _echoed(request: Any) -> list[str]:
+    """The prompts that choices are to begin with; none where they are not text."""
+    prompt = at(request, "prompt")
+    given = [prompt] if isinstance(prompt, str) else listed(prompt)
+    return given if at(request, "echo") is True and all(isinstance(item, str) for item in given) else []
 
 
 def _text_turn(source: Source, request: Any) -> Turn:

@@ -88,7 +88,8 @@ def turn_of(source: Source, request: Any) -> Turn:
         kinds = ["call", "call", "refusal", "cut"] if compelled else [*kinds, "call", "call", "call", "cut"]
     match source.pick(kinds):
         case "null":
-            return Turn(None)
+            # A turn that ended by itself has said something, were it the empty text.
+            return Turn(None, finish=source.pick(("length", "content_filter")))
         case "refusal":
             return Turn(None, refusal=words(source))
         case "length":
