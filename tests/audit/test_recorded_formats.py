@@ -108,6 +108,14 @@ def test_a_member_that_is_cut_off_is_counted_where_it_ends(told, pack) -> None:
     assert "cut off or damaged" in value["unread"]["first"][0]["reason"]
 
 
+def test_an_archive_is_judged_up_to_where_it_is_cut_off(told) -> None:
+    """The entries of an archive are read one by one, so that those before the damage count."""
+    whole = archive(SENT, WRONG, SENT, SENT)
+    value = told({"a": whole[: len(whole) * 3 // 4 - 100]})
+    assert counts(value) == (2, 1, 1)
+    assert value["unread"]["reasons"] == {"the archive is cut off or damaged": 1}
+
+
 def test_damage_of_every_kind_stops_nothing(told) -> None:
     """Broken lines, foreign objects, damaged files of every form, and traffic of others stand in the counts."""
     good = json.dumps(exchange()).encode() + b"\n"
@@ -284,6 +292,10 @@ def test_object_stores_are_read_through_fsspec() -> None:
     lines = [json.dumps(exchange(sent=WRONG if number == 3 else None)) for number in range(9)]
     with fsspec.open("memory://bucket/day/a.jsonl", "wb") as out:
         out.write("\n".join(lines).encode())
+    with fsspec.open("memory://bucket/hour/b.har", "wb") as out:
+        out.write(archive(SENT, WRONG))
+    ledger = audited(Alone(Settings()), tasks(listed(["memory://bucket/hour"])), 5)
+    assert (ledger.exchanges, ledger.total.wrong) == (2, 1)
     files = listed(["memory://bucket/day"])
     assert [shown(file).rpartition("/")[2] for file, _ in files] == ["a.jsonl"]
     for chunk in (1 << 20, 3000):

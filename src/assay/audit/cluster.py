@@ -24,13 +24,19 @@ _ERRORS = 40  # the level of Python's own logging
 
 
 class _Actor:
-    """One worker of the cluster: loads the contract once, then turns rows of tasks into rows of parts."""
+    """One worker of the cluster: loads the contract once, then turns rows of tasks into rows of parts.
 
-    def __init__(self, settings: Settings) -> None:
-        self._auditor = Auditor(settings)
+    The settings come with each row, for an actor that Ray starts again may have lost what it was made of.
+    """
+
+    def __init__(self) -> None:
+        self._auditor: Auditor | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"part": pickle.dumps(self._auditor(pickle.loads(row["task"])))}  # noqa: S301  our own pickle
+        settings, task = pickle.loads(row["task"])  # noqa: S301  our own pickle
+        if self._auditor is None:
+            self._auditor = Auditor(settings)
+        return {"part": pickle.dumps(self._auditor(task))}
 
 
 class Cluster:
@@ -58,10 +64,10 @@ class Cluster:
         weights = {task.number: task.weight for task in tasks}
         if not weights:
             return
-        items = [{"task": pickle.dumps(task)} for task in tasks]
+        items = [{"task": pickle.dumps((self._settings, task))} for task in tasks]
         data = self._data.from_items(items, override_num_blocks=len(items))
         strategy = self._data.ActorPoolStrategy(size=min(self._count, len(items)))
-        found = data.map(_Actor, fn_constructor_args=(self._settings,), compute=strategy)
+        found = data.map(_Actor, compute=strategy)
         for row in found.iter_rows():
             part: Part = pickle.loads(row["part"])  # noqa: S301  our own pickle
             told(weights[part.number], part.ledger.exchanges)

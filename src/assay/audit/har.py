@@ -15,9 +15,9 @@ from assay.audit.records import Broken, Place, Record, Unreadable
 from assay.audit.traits import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["is_archive", "read_archive"]
+__all__ = ["is_archive", "read_archive", "read_entries"]
 
 _EMPTY = frozenset({204, 205, 304})
 
@@ -30,7 +30,12 @@ def is_archive(value: Any) -> bool:
 
 def read_archive(value: dict[str, Any], file: str) -> Iterator[Record | Broken]:
     """Read every entry of an archive."""
-    for number, entry in enumerate(value["log"]["entries"]):
+    return read_entries(value["log"]["entries"], file)
+
+
+def read_entries(entries: Iterable[Any], file: str) -> Iterator[Record | Broken]:
+    """Read entries as they come."""
+    for number, entry in enumerate(entries):
         place = Place(file, entry=number)
         try:
             yield _record(entry, place)

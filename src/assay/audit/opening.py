@@ -58,7 +58,7 @@ def raw(file: str) -> BinaryIO:
     if not _URL.match(file):
         return Path(file).open("rb", buffering=_BUFFER)
     try:
-        return cast("BinaryIO", _fsspec().open(file, "rb").open())
+        return io.BufferedReader(_fsspec().open(file, "rb").open(), _BUFFER)
     except (OSError, UsageError):
         raise
     except Exception as error:  # noqa: BLE001  every store raises errors of its own

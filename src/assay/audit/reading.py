@@ -14,14 +14,14 @@ from assay.audit.answers import Answers
 from assay.audit.batches import BatchFile, Sketch, read_input
 from assay.audit.cassettes import interactions, read_cassette
 from assay.audit.forms import form_of_value, recognised
-from assay.audit.har import is_archive, read_archive
+from assay.audit.har import is_archive, read_archive, read_entries
 from assay.audit.lines import EMPTY, parsed, read_exchange
 from assay.audit.opening import DAMAGED, opened, raw, shown
 from assay.audit.payloads import read_payload
 from assay.audit.ranges import lines_of
 from assay.audit.records import Broken, Place, Record, Unreadable
 from assay.audit.training import Example, read_example
-from assay.audit.wholes import whole_value
+from assay.audit.wholes import archived, whole_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -146,15 +146,19 @@ def _whole(piece: Piece, form: str) -> Iterator[Item]:
     name = shown(piece.file)
     try:
         with opened(piece.file) as stream:
+            entries = archived(stream) if form in ("whole", "har") else None
+            if entries is not None:
+                yield from read_entries(entries, name)
+                return
             value = whole_value(stream)
     except DAMAGED:
         raise Unreadable(_CUT_OFF) from None
     if is_archive(value) and form in ("whole", "har"):
         yield from read_archive(value, name)
         return
-    entries = interactions(value)
-    if entries is not None and form in ("whole", "cassette"):
-        yield from read_cassette(entries, name)
+    recorded = interactions(value)
+    if recorded is not None and form in ("whole", "cassette"):
+        yield from read_cassette(recorded, name)
         return
     # A store of objects may keep one payload in each, or a list of them.
     objects = value if isinstance(value, list) else [value]

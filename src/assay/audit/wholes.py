@@ -7,7 +7,8 @@ than plain values.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -15,17 +16,43 @@ from assay.audit.opening import DAMAGED
 from assay.audit.records import Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
     from typing import BinaryIO
 
-__all__ = ["WHOLE_LIMIT", "whole_value"]
+__all__ = ["WHOLE_LIMIT", "archived", "whole_value"]
 
 WHOLE_LIMIT = 512 * 1024 * 1024
 """Bytes that an archive or a cassette may have, once decompressed."""
 
 _DEEPEST = 256
+_HEAD = 1024
+_ARCHIVE = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"log"\s*:')
 
 # The parser in C where it is there; both build plain values and know no Python objects.
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def archived(stream: BinaryIO) -> Iterator[Any] | None:
+    """The entries of an HTTP archive one by one, of whatever size; None for another file, or without ijson.
+
+    Raises Unreadable where the archive is cut off or damaged.
+    """
+    head = cast("BufferedReader", stream).peek(_HEAD)  # what opens files gives streams that have it
+    if not _ARCHIVE.match(head[:_HEAD]):
+        return None
+    try:
+        import ijson  # noqa: PLC0415  of the extra assay[audit]
+    except ImportError:
+        return None
+    return _entries(ijson, stream)
+
+
+def _entries(ijson: Any, stream: BinaryIO) -> Iterator[Any]:
+    try:
+        yield from ijson.items(stream, "log.entries.item", use_float=True)
+    except (ijson.JSONError, UnicodeDecodeError):
+        raise Unreadable("the archive is cut off or damaged") from None
 
 
 def whole_value(stream: BinaryIO) -> Any:

@@ -6,6 +6,7 @@ The rule of this module: options in, an exit code out; how the work is done and 
 from __future__ import annotations
 
 import json
+import logging
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -151,7 +152,9 @@ def _engine(stack: ExitStack, settings: Settings, judge: Judge, total: int, give
     if given["ray"] is not None:
         from assay.audit.cluster import Cluster  # noqa: PLC0415
 
-        return Cluster(settings, given["ray"], workers)
+        cluster = Cluster(settings, given["ray"], workers)
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # ours is the progress
+        return cluster
     if workers == 1 or (given["workers"] is None and total <= _SMALL):
         return Alone(settings, judge)
     return stack.enter_context(Pool(settings, workers, settings.keep))
