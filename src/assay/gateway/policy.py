@@ -98,9 +98,10 @@ class Policy:
     sample: float = 1.0
     overrides: tuple[Override, ...] = ()
     choose: Choose | None = None
+    _modes: Modes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        Modes(self.requests, self.responses, self.sample)
+        object.__setattr__(self, "_modes", Modes(self.requests, self.responses, self.sample))
 
     @classmethod
     def of(cls, mode: Mode | Policy | Choose) -> Policy:
@@ -126,7 +127,7 @@ class Policy:
             if override.fits(operation, headers):
                 sample = self.sample if override.sample is None else override.sample
                 return Modes(override.requests or self.requests, override.responses or self.responses, sample)
-        return Modes(self.requests, self.responses, self.sample)
+        return self._modes
 
 
 def read_policy(value: Any) -> Policy:

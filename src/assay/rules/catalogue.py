@@ -14,6 +14,7 @@ from assay.rules import (
     batches,
     chat,
     chat_answers,
+    chat_history,
     chat_requests,
     chat_stream,
     chat_tools,
@@ -56,6 +57,7 @@ __all__ = ["RULE_SETS", "standard"]
 RULE_SETS = (
     chat_requests.rules,
     chat_tools.rules,
+    chat_history.rules,
     chat.rules,
     chat_answers.rules,
     streams.rules,

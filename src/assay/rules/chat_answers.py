@@ -28,16 +28,17 @@ _REQUEST = "#/components/schemas/CreateChatCompletionRequest/properties"
 _RESPONSE = "#/components/schemas/CreateChatCompletionResponse/properties"
 _MESSAGE = "#/components/schemas/ChatCompletionResponseMessage/properties"
 _FINISH = f"{_RESPONSE}/choices/items/properties/finish_reason"
-_TOLD_OF = frozenset(("service_tier", "response_format", "max_tokens", "max_completion_tokens"))
+_LIMIT = "max_completion_tokens"
+_TOLD_OF = frozenset(("service_tier", "response_format", "max_tokens", _LIMIT))
 _SPOKEN = ("audio", "annotations", "tool_calls", "function_call")
 
 
 @rules.short_way("response")
 def is_only_text(request: Any, response: Any) -> bool:
-    """Tell whether one choice of text came and neither side speaks of schemas, tiers, moderation or tools."""
+    """Tell whether one choice of text came and neither side speaks of schemas, moderation or tools."""
     if type(request) is not dict or type(response) is not dict:
         return False
-    if not _TOLD_OF.isdisjoint(request):
+    if not _TOLD_OF.isdisjoint(request) and _must_be_told(request, response):
         return False
     if response.get("moderation") is not None or response.get("service_tier") == "auto":
         return False
@@ -49,6 +50,13 @@ def is_only_text(request: Any, response: Any) -> bool:
     if type(message) is not dict or type(message.get("content")) is not str or choice.get("logprobs") is not None:
         return False
     return choice.get("finish_reason") != "function_call" and not any(message.get(name) for name in _SPOKEN)
+
+
+def _must_be_told(request: dict[str, Any], response: dict[str, Any]) -> bool:
+    """Tell whether the request asks for what only some answers of text show: a format, a tier, one single token."""
+    if request.get("response_format") is not None or 1 in (request.get("max_tokens"), request.get(_LIMIT)):
+        return True
+    return "service_tier" in request and response.get("service_tier") is None
 
 
 def _messages(exchange: Exchange) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:

@@ -41,7 +41,7 @@ def is_plain_conversation(request: Any, _: Any) -> bool:
         return False
     if "top_logprobs" in request and request.get("logprobs") is not True:
         return False
-    return "stream_options" not in request or request.get("stream") is True
+    return request.get("stream_options") is None or request.get("stream") is True
 
 
 @rules.request(

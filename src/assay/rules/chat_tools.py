@@ -1,7 +1,6 @@
-"""Rules of what a chat request offers and refers to: tools, functions, schemas, the calls of earlier messages.
+"""Rules of what a chat request offers and refers to: tools, functions, schemas, what is to be stored.
 
-The rule of this module: it looks at requests only, and most conversations, which speak of no tool, take the short way
-past it.
+The rule of this module: it looks at requests only, and each rule waits for an option of the request.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ rules = RuleSet("chat", "createChatCompletion")
 _REQUEST = "#/components/schemas/CreateChatCompletionRequest/properties"
 _CHOICE = "#/components/schemas/ChatCompletionToolChoiceOption"
 _STORED_IMAGE = 8 * 1024 * 1024
-_BREAKPOINTS = {"explicit": 4, "implicit": 3}
 _OPTIONS = frozenset(
     ("tools", "tool_choice", "functions", "function_call", "parallel_tool_calls", "response_format", "store")
 )
@@ -33,16 +31,8 @@ _OPTIONS = frozenset(
 
 @rules.short_way("request")
 def offers_nothing(request: Any, _: Any) -> bool:
-    """Tell whether a request is made of plain text messages and offers neither tools nor formats."""
-    if type(request) is not dict or type(request.get("messages")) is not list or not _OPTIONS.isdisjoint(request):
-        return False
-    return all(
-        type(message) is dict
-        and type(message.get("content")) is str
-        and "tool_calls" not in message
-        and message.get("role") != "function"
-        for message in request["messages"]
-    )
+    """Tell whether a request has none of the options that these rules are about."""
+    return type(request) is dict and _OPTIONS.isdisjoint(request)
 
 
 def offered(request: Any) -> list[tuple[int, str, str, dict[str, Any]]]:
@@ -158,55 +148,6 @@ def _texts(message: dict[str, Any]) -> Iterator[str]:
         yield content
     for _, part in objects(content):
         yield text(part.get("text")) or ""
-
-
-@rules.request(
-    "request-call-ids",
-    "The tool calls of a message have different ids.",
-    "#/components/schemas/ChatCompletionMessageToolCall/properties/id",
-)
-def request_call_ids(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule."""
-    for number, message in objects(at(exchange.request, "messages")):
-        seen: set[str] = set()
-        for position, call in objects(message.get("tool_calls")):
-            called = text(call.get("id"))
-            if called in seen:
-                place = ("messages", number, "tool_calls", position, "id")
-                yield rule.broken(place, "an id of its own", "the id of an earlier call")
-            seen.add(called or "")
-
-
-@rules.request(
-    "function-messages-answer-calls",
-    "A function message answers an earlier function call of that name.",
-    "#/components/schemas/ChatCompletionRequestFunctionMessage/properties/name",
-)
-def function_messages_answer_calls(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule."""
-    called: set[Any] = set()
-    for number, message in objects(at(exchange.request, "messages")):
-        called.add(text(at(message, "function_call", "name")))
-        name = text(message.get("name"))
-        if message.get("role") == "function" and name is not None and name not in called:
-            yield rule.broken(("messages", number, "name"), "the name of a function called before", describe(name))
-
-
-@rules.request(
-    "cache-breakpoints",
-    "A request marks no more places for the cache than are written: 4, or 3 beside the implicit one.",
-    f"{_REQUEST}/prompt_cache_options",
-    severity="hazard",
-)
-def cache_breakpoints(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule; a hazard, since the marks beyond are ignored without a word."""
-    mode = at(exchange.request, "prompt_cache_options", "mode")
-    most = _BREAKPOINTS["explicit" if mode == "explicit" else "implicit"]
-    messages = [message for _, message in objects(at(exchange.request, "messages"))]
-    parts = [part for message in messages for _, part in objects(message.get("content"))]
-    marks = sum(part.get("prompt_cache_breakpoint") is not None for part in parts)
-    if marks > most:
-        yield rule.broken(("messages",), f"at most {most} cache breakpoints", str(marks))
 
 
 @rules.request(
