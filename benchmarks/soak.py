@@ -140,7 +140,7 @@ def _answer(what: str, digest: str, size: int) -> bytes:
     """An answer that only who saw the whole body can give: its digest is in it."""
     if what == "upload":
         file = {"id": f"file-{digest}", "object": "file", "bytes": size, "created_at": 1767225600}
-        return json.dumps({**file, "filename": "a.jsonl", "purpose": "batch", "status": "processed"}).encode()
+        return json.dumps({**file, "filename": "a.jsonl", "purpose": "user_data", "status": "processed"}).encode()
     message = {"role": "assistant", "content": digest + "o" * size, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
@@ -237,7 +237,7 @@ class Client:
 
     async def _upload(self) -> None:
         data = self.draw.randbytes(self.draw.choice((1000, 100_000, 3_000_000)))
-        body = _form("batch", data)
+        body = _form("user_data", data)
         found = await self._ask(body, "upload", "/v1/files", "multipart/form-data; boundary=otter", len(data))
         self._same(found, (200, _answer("upload", hashlib.sha256(body).hexdigest(), len(data))), "upload")
 

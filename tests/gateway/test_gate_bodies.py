@@ -70,6 +70,7 @@ def test_a_skeleton_keeps_the_fields_and_the_beginning_of_each_file() -> None:
             (f.name, f.filename, f.data[:65536]) for f in expected.files
         ]
         assert read.candidates[0]["prompt"] == fields["prompt"]
+        assert skeleton.cut == {"file", "image"}
         assert len(skeleton.body) < 400_000
 
 

@@ -199,7 +199,7 @@ for name, coding, body in (
 # --- forms
 
 FILE = b'--o\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{}\r\n'
-PURPOSE = b'--o\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+PURPOSE = b'--o\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n'
 END = b"--o--\r\n"
 for name, body, boundary in (
     ("empty", b"", b"; boundary=o"),
@@ -211,9 +211,9 @@ for name, body, boundary in (
     ("no-parts", END, b"; boundary=o"),
     ("no-purpose", FILE + END, b"; boundary=o"),
     ("no-file", PURPOSE + END, b"; boundary=o"),
-    ("wrong-purpose", PURPOSE.replace(b"batch", b"otter") + FILE + END, b"; boundary=o"),
-    ("purpose-not-utf8", PURPOSE.replace(b"batch", b"\xff\xfe") + FILE + END, b"; boundary=o"),
-    ("no-disposition", b"--o\r\n\r\nbatch\r\n" + FILE + END, b"; boundary=o"),
+    ("wrong-purpose", PURPOSE.replace(b"user_data", b"otter") + FILE + END, b"; boundary=o"),
+    ("purpose-not-utf8", PURPOSE.replace(b"user_data", b"\xff\xfe") + FILE + END, b"; boundary=o"),
+    ("no-disposition", b"--o\r\n\r\nuser_data\r\n" + FILE + END, b"; boundary=o"),
     ("other-disposition", PURPOSE.replace(b"form-data", b"attachment") + FILE + END, b"; boundary=o"),
     ("no-name", PURPOSE.replace(b'name="purpose"', b"x=1") + FILE + END, b"; boundary=o"),
     ("open-quote", PURPOSE.replace(b'"purpose"', b'"purpose') + FILE + END, b"; boundary=o"),
@@ -231,12 +231,12 @@ for name, body, boundary in (
         PURPOSE.replace(b"\r\n\r\n", b"\r\nContent-Transfer-Encoding: x\r\n\r\n") + FILE + END,
         b"; boundary=o",
     ),
-    ("json", b'{"purpose":"batch"}', b"; boundary=o"),
+    ("json", b'{"purpose":"user_data"}', b"; boundary=o"),
     ("zeros", b"\0" * 100_000, b"; boundary=o"),
     ("large-without-end", PURPOSE + FILE + b"o" * (3 * MEGABYTE), b"; boundary=o"),
     (
         "large-wrong",
-        FILE[:-4] + b"o" * (3 * MEGABYTE) + b"\r\n" + PURPOSE.replace(b"batch", b"otter") + END,
+        FILE[:-4] + b"o" * (3 * MEGABYTE) + b"\r\n" + PURPOSE.replace(b"user_data", b"otter") + END,
         b"; boundary=o",
     ),
     ("large-zeros", b"\0" * (3 * MEGABYTE), b"; boundary=o"),

@@ -21,6 +21,7 @@ _KEPT = 64 * 1024
 """Bytes of each file of an upload that are kept for the check: what tells its format is in them."""
 _HEAD_LIMIT = 16 * 1024
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NAMED = re.compile(rb'[; ]name="?([^";\r\n]*)', re.IGNORECASE)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
@@ -40,7 +41,8 @@ class Skeleton:
     """A multipart body as it passes, without what lies deep in its files: enough to judge everything else.
 
     ``feed`` takes pieces cut anywhere. ``over`` turns True when even the skeleton is longer than ``limit``; then
-    nothing more is kept. Text fields are kept whole; of each part with a file name the first 64 KiB.
+    nothing more is kept. Text fields are kept whole; of each part with a file name the first 64 KiB. ``cut`` names
+    the fields whose files are longer: what a check says of their contents is about a piece that nobody sent.
     """
 
     def __init__(self, content_type: str, limit: int) -> None:
@@ -52,6 +54,8 @@ class Skeleton:
         self._head = False  # inside the headers of a part
         self._room = _KEPT  # what may still be kept of a file
         self._file = True  # the preamble is dropped like a file
+        self._field = ""
+        self.cut: set[str] = set()
         self.over = False
 
     @property
@@ -82,6 +86,8 @@ class Skeleton:
             self._keep(cut)
             # The blank line is left to the data, as a part without any may share it with the next boundary.
             self._head, self._file, self._room = False, b"filename" in head.lower(), _KEPT + 4
+            named = _NAMED.search(head)
+            self._field = named[1].decode("latin-1").removesuffix("[]") if named else ""
             return True
         found = self._waiting.find(self._delimiter)
         if found < 0:
@@ -107,6 +113,8 @@ class Skeleton:
         room = min(size, self._room) if self._file else size
         self._kept += self._waiting[:room]
         self._room -= room if self._file else 0
+        if room < size:
+            self.cut.add(self._field)
         del self._waiting[:size]
 
 

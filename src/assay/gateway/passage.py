@@ -138,6 +138,9 @@ class Passage:
             if is_json(essence(request.headers.content_type)[0]):
                 return Verdict(self.operation, (Violation("http/json", "body", (), expected, "deeper nesting"),))
         verdict = self._gate.judge.check_request(request)
+        if self._skeleton and self._skeleton.cut:
+            cut = self._skeleton.cut
+            verdict = Verdict(verdict.operation, tuple(v for v in verdict.violations if cut.isdisjoint(v.path[:1])))
         if self.operation is None:
             return self._gate.misrouted(verdict)
         return verdict if settings.unknown_fields is None else self._gate.with_fields(verdict, request)
