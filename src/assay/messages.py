@@ -83,7 +83,6 @@ class Request:
 
     ``target`` is a path with an optional query (``/v1/models?limit=2``) or an absolute URL; percent-encoding
     stays as sent. ``headers`` may be given as a mapping or pairs. ``body`` is raw bytes, empty when there is none.
-    ``abridged`` says that files in the body are cut short, so that nothing can be told from their contents.
     ``parsed`` is where a check keeps the JSON value of the body for the check of the response; it lives and dies with
     the request and is no part of it.
     """
@@ -92,18 +91,14 @@ class Request:
     target: str
     headers: Headers
     body: bytes
-    abridged: bool
     parsed: Any = field(compare=False)
 
-    def __init__(
-        self, method: str, target: str, headers: HeadersLike = (), body: bytes = b"", *, abridged: bool = False
-    ) -> None:
+    def __init__(self, method: str, target: str, headers: HeadersLike = (), body: bytes = b"") -> None:
         _set = object.__setattr__
         _set(self, "method", method)
         _set(self, "target", target)
         _set(self, "headers", headers if isinstance(headers, Headers) else Headers(headers))
         _set(self, "body", body)
-        _set(self, "abridged", abridged)
         _set(self, "parsed", UNREAD)
 
     def __repr__(self) -> str:

@@ -103,7 +103,7 @@ class RequestCheck:
             query=parameters.query,
             path_values=parameters.path,
             request_headers=request.headers,
-            files=() if request.abridged else judged.files,
+            files=judged.files,
         )
 
     def _judge_body(self, request: Request) -> Judged:

@@ -98,8 +98,7 @@ class Passage:
         """Take the request's body without judging it, so that the response can be judged by it."""
         known = self._request
         # A new request, as a check keeps what it has read in it.
-        abridged = self._skeleton is not None
-        self._request = Request(known.method, known.target, known.headers, body, abridged=abridged)
+        self._request = Request(known.method, known.target, known.headers, body)
         return self._request
 
     def judge(self, body: bytes) -> Refusal | None:
