@@ -28,6 +28,10 @@ TRUE = SURE | {
     "chat/stop-sequences",
     "chat/tool-choice",
     "http/valid-refused",
+    "http/server-error",
+    "chat/service-tier-told",
+    "moderations/count",
+    "schema/required",
 }
 
 

@@ -93,7 +93,7 @@ class Trial:
         if response.status < _BAD_REQUEST and exchange.flaw is None:
             tally.accepted += 1
             tally.example = tally.example or exchange.request
-        if exchange.flaw is None and not tally.accepted:
+        if not tally.accepted:
             tally.closed = absent(exchange)
             if tally.closed:
                 return (), exchange

@@ -197,10 +197,11 @@ def moderation_unasked(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     "service-tier-told",
     "The response tells the service_tier when the request sets one.",
     f"{_REQUEST}/service_tier",
+    severity="hazard",
     when="service_tier",
 )
 def service_tier_told(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule."""
+    """Judge by the rule; a hazard, since a server with one tier may well be silent on it."""
     if at(exchange.request, "service_tier") is not None and at(exchange.response, "service_tier") is None:
         yield rule.broken(("service_tier",), "the tier that was used", "none")
 
