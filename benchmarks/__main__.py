@@ -8,7 +8,17 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("check_request", "check_response", "check_stream", "gateway", "generate", "load", "observe", "start")
+NAMES = (
+    "audit",
+    "check_request",
+    "check_response",
+    "check_stream",
+    "gateway",
+    "generate",
+    "load",
+    "observe",
+    "start",
+)
 
 
 def main(names: list[str]) -> int:

@@ -16,7 +16,7 @@ from zlib import crc32
 
 from assay.audit.records import Broken, Place
 from assay.audit.report import Seen, template
-from assay.audit.traits import day_of, host_of, model_of, when_of
+from assay.audit.traits import day_text, model_of, plain_host, plain_model, when_of
 from assay.generate.coverage import Counts
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ _CELLS_KEPT = 20_000
 _BROKEN_KEPT = 50
 
 Cell = tuple[str, str, str, str, str]
+"""The names of one exchange, in the order of ``DIMENSIONS``."""
+
+_Raw = tuple[str, str, str, int, float | None]
+"""The same as it came; days are numbers."""
+
 CauseKey = tuple[str, str, str]
 
 
@@ -138,10 +143,10 @@ class Names(dict[str, S], Generic[S]):
             self.setdefault(OTHERS, self.made()).merge(dropped)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _named, (self.made, self.limit, self._most, dict(self))
+        return _restored, (self.made, self.limit, self._most, dict(self))
 
 
-def _named(made: type[S], limit: int, most: tuple[int, str] | None, items: dict[str, S]) -> Names[S]:
+def _restored(made: type[S], limit: int, most: tuple[int, str] | None, items: dict[str, S]) -> Names[S]:
     names = Names(made, limit)
     names._most = most  # noqa: SLF001  its own pickle
     names.update(items)
@@ -207,7 +212,7 @@ class Ledger:
         self.coverage = Counts()
         self.lines: dict[tuple[str, int], int] = {}
         """How many lines each piece of a file that was cut has, by the file and the piece's first byte."""
-        self._cells: dict[Cell, Count] = {}
+        self._cells: dict[_Raw, Count] = {}
 
     def add(self, item: Outcome | Broken) -> None:
         """Count one entry of a recording."""
@@ -219,16 +224,17 @@ class Ledger:
         when = when_of(record)
         if item.foreign or item.operation is None:
             names = self.foreign if item.foreign else self.unknown
-            host = host_of(record)
+            host = plain_host(record.host)
             name = host if item.foreign else f"{record.request.method} {host}{template(record.request.target)}"
             names.at(name).merge(Count(when, when, 1))
             if not item.faults:
                 return
-        status = str(record.response.status) if record.response is not None else ""
-        cell = (item.operation or "", host_of(record), model_of(record), status, day_of(when))
-        self._count(cell, when, item)
+        status = record.response.status if record.response is not None else 0
+        day = when // 86400 if when is not None else None
+        raw = (item.operation or "", record.host, model_of(record), status, day)
+        self._count(raw, when, item)
         if item.faults:
-            self._note(cell, when, item)
+            self._note(_named(raw), when, item)
 
     def merge(self, other: Ledger) -> None:
         """Add another ledger; which one comes first does not matter."""
@@ -254,9 +260,9 @@ class Ledger:
 
     def fold(self) -> None:
         """Bring what was counted by cell into the sums by dimension."""
-        for cell, count in self._cells.items():
+        for raw, count in self._cells.items():
             self.total.merge(count)
-            for name, value in zip(DIMENSIONS, cell, strict=True):
+            for name, value in zip(DIMENSIONS, _named(raw), strict=True):
                 self.by[name].at(value).merge(count)
         self._cells.clear()
 
@@ -293,14 +299,14 @@ class Ledger:
         if len(self.broken) < _BROKEN_KEPT or _order(item.place) < _order(self.broken[-1].place):
             self.broken = sorted([*self.broken, item], key=lambda b: _order(b.place))[:_BROKEN_KEPT]
 
-    def _count(self, cell: Cell, when: float | None, item: Outcome) -> None:
+    def _count(self, cell: _Raw, when: float | None, item: Outcome) -> None:
         count = self._cells.get(cell)
         if count is None:
             if len(self._cells) >= _CELLS_KEPT:
                 self.fold()
             count = self._cells[cell] = Count()
         count.exchanges += 1
-        if when is not None:
+        if when is not None and not (count.first is not None and count.first <= when <= (count.last or 0)):
             count.seen(when, when)
         for side, reason in (item.skipped or {}).items():
             self.skipped[f"{side}: {reason}"] += 1
@@ -330,6 +336,11 @@ class Ledger:
             record = item.record
             place = record.answered_at if faults[0].side == "response" and record.answered_at else record.place
             trouble.example(Seen(place, cell[1], cell[0], faults[0]), self.keep)
+
+
+def _named(raw: _Raw) -> Cell:
+    operation, host, model, status, day = raw
+    return operation, plain_host(host), plain_model(model), str(status) if status else "", day_text(day)
 
 
 def _order(place: Place) -> tuple[str, int, int]:

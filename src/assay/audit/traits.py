@@ -19,7 +19,7 @@ from assay.messages import UNREAD
 if TYPE_CHECKING:
     from assay.audit.records import Record
 
-__all__ = ["day_of", "host_of", "model_of", "moment", "when_of"]
+__all__ = ["day_text", "model_of", "moment", "plain_host", "plain_model", "when_of"]
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9])?(:\d{1,5})?|\[[0-9a-f:.]{2,45}\](:\d{1,5})?")
 _MODEL = re.compile(r"[a-z0-9][a-z0-9._:/@+ -]{0,99}", re.IGNORECASE)
@@ -34,22 +34,21 @@ _MILLISECONDS = 1e11
 
 
 @lru_cache(4096)
-def _plain_host(host: str) -> str:
+def plain_host(host: str) -> str:
+    """A host's name, masked when it does not read like one."""
     return host if _HOST.fullmatch(host) and not _odd(host) else f"<host of {len(host)} characters>" if host else ""
 
 
-def host_of(record: Record) -> str:
-    """The host that an exchange was with, masked when it is no host's name; empty when it is not recorded."""
-    return _plain_host(record.host)
-
-
 @lru_cache(4096)
-def _plain_model(name: str) -> str:
+def plain_model(name: str) -> str:
+    """A model's name, masked when it does not read like one."""
+    if not name:
+        return ""
     return name if _MODEL.fullmatch(name) and not _odd(name) else f"<model of {len(name)} characters>"
 
 
 def model_of(record: Record) -> str:
-    """The model that a request asks for, masked when it does not read like one; empty when it asks for none."""
+    """The model that a request asks for, as it came; empty when it asks for none."""
     request = record.request
     asked = request.parsed
     if asked is UNREAD:
@@ -57,10 +56,10 @@ def model_of(record: Record) -> str:
             return ""
         found = _FORM_MODEL.search(request.body[:65536]) if request.body.startswith(b"--") else None
         if found is not None:
-            return _plain_model(found[1].decode("utf-8", "replace").strip())
+            return found[1].decode("utf-8", "replace").strip()
         asked = _value(request.body)
     name = asked.get("model") if type(asked) is dict else None
-    return _plain_model(name) if type(name) is str and name else ""
+    return name if type(name) is str else ""
 
 
 def when_of(record: Record) -> float | None:
@@ -93,13 +92,11 @@ def moment(value: Any) -> float | None:
         return _dated(value)
 
 
-def day_of(when: float | None) -> str:
-    """The day of a time, UTC, as ``2026-01-31``; empty when there is none."""
-    return "" if when is None else _day(int(when) // 86400)
-
-
 @lru_cache(4096)
-def _day(number: int) -> str:
+def day_text(number: float | None) -> str:
+    """The day of a number of days since 1970, UTC, as ``2026-01-31``; empty when there is none."""
+    if number is None:
+        return ""
     return datetime.fromtimestamp(number * 86400, UTC).strftime("%Y-%m-%d")
 
 
