@@ -14,6 +14,7 @@ from recorded_exchange import exchange
 from assay.audit.plots import axis, bars
 from assay.cli import main
 
+MODEL = "a-vendor/" + "long-name-" * 6
 HOST = "<b>&\"'.example"
 
 
@@ -21,7 +22,10 @@ HOST = "<b>&\"'.example"
 def page(tmp_path, lines):
     """Audit some traffic of a year into a page; return its path."""
     file = lines(
-        *[exchange(sent={"temperature": number % 4}, time=1_760_000_000 + number * 86400 * 9) for number in range(40)],
+        *[
+            exchange(sent={"temperature": number % 4, "model": MODEL}, time=1_760_000_000 + number * 86400 * 9)
+            for number in range(40)
+        ],
         exchange(host=HOST, path="/v1/<script>alert(1)</script>"),
         "{",
         name="<i>&.jsonl",
@@ -93,7 +97,9 @@ def test_a_browser_shows_the_page(page, tmp_path, scheme, width) -> None:
         pytest.skip("no Chromium here (Debian: apt-get install chromium)")
     # The page forbids scripts, so a copy of it asks for itself: what is measured is the same text and style.
     probe = (
-        "<script>document.title = [document.documentElement.scrollWidth <= window.innerWidth, "
+        f"<script>document.body.style.width = '{width}px'; document.title = "
+        "[[...document.querySelectorAll('main *')].every(e => e.closest('.wide') || "
+        f"e.getBoundingClientRect().right <= {width}), "
         "getComputedStyle(document.body).backgroundColor, document.querySelectorAll('svg rect').length, "
         "Math.min(...[...document.querySelectorAll('svg')].map(e => e.getBoundingClientRect().height)) > 20]"
         ".join(' ')</script></body>"
