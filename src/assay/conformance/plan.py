@@ -6,14 +6,13 @@ merely allows, and an operation gets requests only for what can still tell somet
 
 from __future__ import annotations
 
-import copy
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from assay.conformance.result import Tally
-from assay.conformance.scenarios import MODEL, SCENARIOS, kind
+from assay.conformance.scenarios import EARLIER, MODEL, SCENARIOS, kind
 from assay.errors import UsageError
 from assay.messages import Request, Response
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from assay.conformance.result import Options
     from assay.model import Api, Operation
 
-__all__ = ["PHASES", "candidates", "models_request", "opened", "scenarios", "select", "served"]
+__all__ = ["PHASES", "candidates", "identity", "models_request", "opened", "scenarios", "select", "served"]
 
 _OK = 200
 _DEFAULTS = {"embedding": "text-embedding-3-small", "moderation": "omni-moderation-latest"}
@@ -103,21 +102,33 @@ def candidates(models: Iterable[str], path: str) -> tuple[str, ...]:
     return tuple(names[:_TRIED]) or (_DEFAULTS.get(wanted, _DEFAULT),)
 
 
-def scenarios(operation: Operation, model: str) -> list[tuple[str, Request]]:
-    """The labelled feature scenarios of an operation, with the model's name filled in."""
+def scenarios(operation: Operation, model: str, earlier: str = EARLIER) -> list[tuple[str, Request]]:
+    """The labelled feature scenarios of an operation, with the names filled in.
+
+    ``earlier`` is the id of an object that the operation made before; without one, what needs it is left out.
+    """
     made: list[tuple[str, Request]] = []
+    names = {MODEL: model, EARLIER: earlier}
     for label, body in SCENARIOS.get((operation.method, operation.path), {}).items():
         target = operation.bases[0] + operation.path.replace(MODEL, model)
         if body is None:
             made.append((label, Request(operation.method, target)))
             continue
-        text = orjson.dumps(_filled(body, model))
-        made.append((label, Request(operation.method, target, {"content-type": "application/json"}, text)))
+        if not earlier and EARLIER in body.values():
+            continue
+        filled = {name: names.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
+        headers = {"content-type": "application/json"}
+        made.append((label, Request(operation.method, target, headers, orjson.dumps(filled))))
     return made
 
 
-def _filled(body: dict[str, Any], model: str) -> dict[str, Any]:
-    filled = copy.copy(body)
-    if filled.get("model") == MODEL:
-        filled["model"] = model
-    return filled
+def identity(response: Response | None) -> str:
+    """The id of the object that a successful response shows, or ``""``."""
+    if response is None or response.status != _OK:
+        return ""
+    try:
+        value = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        return ""
+    found = value.get("id") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""

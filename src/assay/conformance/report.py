@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Live", "show", "show_plan"]
 
-_ROWS = 10  # operations without findings that get a row each
+_ROWS = 8  # operations without findings that get a row each
 _NAMES = 4  # operations named in one line
 
 

@@ -135,7 +135,8 @@ class _Phases:
                 break
         if tally.sent and not tally.accepted:
             tally.closed = tally.closed or next(iter(tally.refusals), "its simplest valid request is not accepted")
-        for name, request in made[1:]:
+        earlier = plan.identity(self.trial.last.response if self.trial.last else None)
+        for name, request in plan.scenarios(operation, tally.model, earlier)[1:]:
             if tally.closed:
                 return
             self.trial.attempt(operation, request, valid=True, scenario=name)

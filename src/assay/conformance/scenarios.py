@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MODEL", "SCENARIOS", "kind"]
+__all__ = ["EARLIER", "MODEL", "SCENARIOS", "kind"]
 
 MODEL = "{model}"
 """Stands for the name of the model in bodies and paths."""
+EARLIER = "{earlier}"
+"""Stands for the id of what the first scenario of the operation brought; the scenario is left out where none came."""
 
 _SAY: list[dict[str, Any]] = [{"role": "user", "content": "Say hello."}]
 _WEATHER = {
@@ -38,6 +40,20 @@ _CITY = {
         "additionalProperties": False,
     },
 }
+
+_TOOL = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "The weather of a city",
+    "strict": True,
+    "parameters": _CITY["schema"],
+}
+_TOLD = [
+    {"role": "user", "content": "What is the weather in Oslo?"},
+    {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": '{"city": "Oslo"}'},
+    {"type": "function_call_output", "call_id": "call_1", "output": "Rain, 7 degrees"},
+]
+_FORM = {"format": {"type": "json_schema", **_CITY}}
 
 
 def _chat(**more: Any) -> dict[str, Any]:
@@ -110,13 +126,25 @@ SCENARIOS: dict[tuple[str, str], dict[str, dict[str, Any] | None]] = {
     ("POST", "/responses"): {
         "minimal": _response(),
         "stream": _response(stream=True),
+        "no options given as null": _response(temperature=None, instructions=None, metadata=None),
         "messages": _response(input=[{"role": "user", "content": [{"type": "input_text", "text": "Say hello."}]}]),
+        "conversation": _response(input=[*_SAY, {"role": "assistant", "content": "Hello."}, *_SAY]),
         "instructions": _response(instructions="Be brief."),
-        "tools": _response(
-            tools=[{"type": "function", "strict": True, "name": "city", "parameters": _CITY["schema"]}],
-            tool_choice="required",
-            max_output_tokens=64,
+        "sampling": _response(temperature=0, top_p=0.5),
+        "not stored": _response(store=False),
+        "previous response": _response(previous_response_id=EARLIER),
+        "tools": _response(tools=[_TOOL]),
+        "tool required": _response(tools=[_TOOL], tool_choice="required", max_output_tokens=64),
+        "stream of a tool call": _response(tools=[_TOOL], tool_choice="required", max_output_tokens=64, stream=True),
+        "tool named": _response(
+            tools=[_TOOL], tool_choice={"type": "function", "name": "get_weather"}, max_output_tokens=64
         ),
+        "tool result": _response(input=_TOLD, tools=[_TOOL]),
+        "JSON object": _response(
+            input="Answer in JSON: where are you?", text={"format": {"type": "json_object"}}, max_output_tokens=64
+        ),
+        "JSON schema": _response(text=_FORM, max_output_tokens=64),
+        "stream of a JSON schema": _response(text=_FORM, max_output_tokens=64, stream=True),
     },
     ("POST", "/moderations"): {
         "minimal": {"input": "hello"},

@@ -86,6 +86,7 @@ class Trial:
         else:
             tally.invalid += 1
         violations, exchange, refusal = self._sent(exchange)
+        self.last = exchange
         self._late(tally, violations)
         response = exchange.response
         if response is None or response.broken:

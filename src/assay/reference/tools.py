@@ -80,7 +80,9 @@ def named(tools: list[Tool], kind: Any, name: Any) -> Tool:
     for tool in tools:
         if (tool.kind, tool.name) == (kind, name):
             return tool
-    raise Refusal(400, "'tool_choice' names a tool that is not in 'tools'.", param="tool_choice", code="invalid_value")
+    raise Refusal(
+        400, "'tool_choice' names a tool that does not exist in 'tools'.", param="tool_choice", code="invalid_value"
+    )
 
 
 def checked(offered: list[dict[str, Any]]) -> None:
