@@ -133,6 +133,9 @@ def edit(*files, **request):
     return sent("createImageEdit", *files, prompt="x", **request)
 
 
+VERBOSE = {"text": "a", "language": "en", "duration": 1}
+
+
 def heard(response, operation="createTranscription", **request):
     """An exchange of a transcription."""
     return Exchange(operation, request, response)
@@ -381,8 +384,10 @@ EXAMPLES = [
     ("audio/format-kept", heard("a", response_format="text"), heard({"text": "a"}, response_format="text")),
     ("audio/format-kept", heard({"text": "a"}), heard("a")),
     ("audio/words", heard({"text": "a", "words": [{}]}, timestamp_granularities=["word"]), heard({"words": [{}]})),
-    ("audio/words", heard({"text": ""}, timestamp_granularities=["word"]),
-     heard({"text": "a"}, timestamp_granularities=["word", "segment"])),
+    ("audio/words", heard({"text": "a"}, timestamp_granularities=["word"]),
+     heard(VERBOSE, timestamp_granularities=["word", "segment"], response_format="verbose_json")),
+    ("audio/words", heard({**VERBOSE, "text": ""}, timestamp_granularities=["word"], response_format="verbose_json"),
+     heard(VERBOSE, timestamp_granularities=["word"], response_format="verbose_json")),
     ("audio/segment-times", heard({"segments": [{"start": 0, "end": 1}, {"start": 0.5, "end": 2}]}),
      heard({"segments": [{"start": 1, "end": 1}, {"start": 0.5, "end": 2}]})),
     ("audio/segment-duration", heard({"duration": 1, "segments": [{"end": 2}]}),

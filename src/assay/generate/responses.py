@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from assay.errors import UsageError
 from assay.generate.dials import Dials
 from assay.generate.fixed import Fixed, GaveUp
-from assay.generate.media_values import png, wav
+from assay.generate.media_values import png, sound
 from assay.generate.parameters import ParameterMaker
 from assay.generate.responses_asked import Asked, Asking
 from assay.generate.responses_kept import kept
+from assay.generate.responses_other import subtitles
 from assay.generate.responses_parts import Parts
 from assay.generate.responses_recipes import STREAMS, WHOLE, Wish
 from assay.generate.responses_streams import DONE, EVENT_STREAM, StreamForm, Told, written
-from assay.generate.responses_ties import echoed, tied
+from assay.generate.responses_ties import echoed, emptied, tied
 from assay.generate.source import Source
-from assay.generate.text import words
 from assay.messages import Response
 from assay.rules.catalogue import standard
 from assay.rules.read import at
@@ -49,7 +49,8 @@ _TRIES = 6
 _REFUSALS = {"4XX": (400, 401, 403, 404, 409, 422, 429), "5XX": (500, 502, 503), "default": (500, 400)}
 _TOO_MANY = 429
 _CONCRETE = {"audio/*": "audio/mpeg", "image/*": "image/png", "text/*": "text/plain", "*/*": "application/octet-stream"}
-_SPOKEN = {"mp3": "audio/mpeg", "opus": "audio/opus", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav"}
+_SPOKEN = {"mp3": "audio/mpeg", "opus": "audio/opus", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav",
+           "pcm": "audio/pcm"}  # fmt: skip
 _TEXT_FORMS = ("text", "srt", "vtt")
 
 
@@ -175,7 +176,7 @@ class Responder:
             value = self._value(source, asked, content.schema, (wish, attempt))
             ok = wish.given or self._value_ok(asked, content.schema, value)
             return Response(status, headers, write_json(value).encode("utf-8", "replace")) if ok else None
-        return Response(status, headers, self._bytes(source, content))
+        return Response(status, headers, self._bytes(source, content, asked))
 
     def _value(self, source: Source, asked: Asked, reference: str, how: tuple[Wish, int]) -> Any:
         wish, attempt = how
@@ -195,7 +196,7 @@ class Responder:
 
         bound = tied(plain, asked)
         told = echoed(bound, asked, admits)
-        for value in (kept(told, asked), told, kept(bound, asked), bound):
+        for value in (kept(told, asked), told, kept(bound, asked), bound, emptied(bound)):
             if self._value_ok(asked, reference, value):
                 return value
         return plain
@@ -237,14 +238,14 @@ class Responder:
                 return False
         return not rules.close()
 
-    def _bytes(self, source: Source, content: Content) -> bytes:
+    def _bytes(self, source: Source, content: Content, asked: Asked) -> bytes:
         kind = content.media_type
-        if kind.startswith("audio/"):
-            return wav(0.001)
+        if kind.startswith("audio/") or asked.operation.id == "createSpeech":
+            return sound(str(at(asked.body, "response_format")))
         if kind.startswith("image/"):
             return png(2)
         if kind.startswith("text/"):
-            return words(source).encode("utf-8", "replace")
+            return subtitles(source, asked.body).encode("utf-8", "replace")
         if content.item_schema is not None:
             lines = [self._parts.value(source, content.item_schema) for _ in range(source.below(3))]
             return b"".join(write_json(line).encode() + b"\n" for line in lines)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from assay.messages import Request
     from assay.model import Content, Operation
     from assay.schema.check import Schemas
+    from assay.wire.multipart import FilePart
 
 __all__ = ["Asked", "Asking"]
 
@@ -72,9 +73,11 @@ class Asking:
                 continue
             valid = (value for value in reading.candidates if self._valid(parameter.schema, value))
             found[parameter.location][parameter.name] = next(valid, reading.candidates[0])
+        body, files = self._body(request)
         exchange = Exchange(
             self.operation.id,
-            self._body(request),
+            body,
+            files=files,
             query=found["query"],
             path_values=found["path"],
             request_headers=request.headers,
@@ -84,24 +87,26 @@ class Asking:
     def _valid(self, reference: str | None, value: Any) -> bool:
         return reference is None or self._schemas.check(reference, "request").ok(value)
 
-    def _body(self, request: Request) -> Any:
+    def _body(self, request: Request) -> tuple[Any, tuple[FilePart, ...]]:
+        """The value of the body and the files that came with it."""
         body = self.operation.body
         if body is None or not request.body:
-            return None
+            return None, ()
         content = select(body.contents, request.headers.content_type)
         if content is None:
-            return None
-        candidates = self._candidates(content, request)
-        return next((value for value in candidates if self._valid(content.schema, value)), next(iter(candidates), None))
+            return None, ()
+        candidates, files = self._candidates(content, request)
+        valid = (value for value in candidates if self._valid(content.schema, value))
+        return next(valid, next(iter(candidates), None)), files
 
-    def _candidates(self, content: Content, request: Request) -> tuple[Any, ...]:
+    def _candidates(self, content: Content, request: Request) -> tuple[tuple[Any, ...], tuple[FilePart, ...]]:
         kind = essence(request.headers.content_type)[0]
         if is_json(kind):
             value = parse_json(request.body)
-            return () if isinstance(value, Problem) else (value,)
+            return (() if isinstance(value, Problem) else (value,)), ()
         shape = self._schemas.shape(content.schema) if content.schema is not None else None
         if kind == _FORM:
             forms = read_form(request.body, shape, content.encoding)
-            return () if isinstance(forms, Problem) else forms
+            return (() if isinstance(forms, Problem) else forms), ()
         read = read_multipart(request.body, request.headers.content_type or "", shape, content.encoding)
-        return read.candidates if isinstance(read, Multipart) else ()
+        return (read.candidates, read.files) if isinstance(read, Multipart) else ((), ())

@@ -85,9 +85,25 @@ def _batch(batch: dict[str, Any], _asked: Asked) -> None:
         batch["request_counts"] = {**counts, "total": 2, "completed": 1, "failed": 1}
 
 
+def _file(file: dict[str, Any], asked: Asked) -> None:
+    """A file is what was sent, for as long as was asked; of one in error we would have to say more."""
+    if file.get("status") == "error" and not file.get("status_details"):
+        file["status"] = "processed"
+    if asked.operation.id != "createFile":
+        return
+    for sent in asked.exchange.files[:1]:
+        file["bytes"], file["filename"] = len(sent.data), sent.filename or "upload"
+    seconds = at(asked.body, "expires_after", "seconds")
+    if seconds is None and at(asked.body, "purpose") == "batch":
+        seconds = 30 * _DAY
+    if seconds is not None:
+        file["expires_at"] = file.get("created_at", TIME) + int(seconds)
+
+
 _KINDS: dict[str, Callable[[dict[str, Any], Asked], None]] = {
     "upload": _upload,
     "fine_tuning.job": _job,
     "batch": _batch,
+    "file": _file,
 }
 """What is known of objects, by the name that they bear."""

@@ -11,7 +11,7 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from assay.generate.media_values import png, wav
+from assay.generate.media_values import picture, sound
 from assay.generate.responses_chat import interleaved, model_of, usage_value
 from assay.generate.responses_parts import ABSENT, ITEM, Parts
 from assay.generate.responses_turns import Turn, Usage, answer, cut, moment, pieces, usage_of
@@ -19,8 +19,9 @@ from assay.generate.text import words
 from assay.rules.accounting import choices_wanted
 from assay.rules.completions import prompts
 from assay.rules.embeddings import inputs
-from assay.rules.images import images_wanted
-from assay.rules.read import at, integer, listed
+from assay.rules.images import images_wanted, is_gpt_image
+from assay.rules.moderations import verdicts_wanted
+from assay.rules.read import at, integer, listed, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "completion", "completion_chunks", "embeddings", "image_events", "images", "moderations", "speech_events",
-    "text_turns", "transcript", "transcript_events",
+    "subtitles", "text_turns", "transcript", "transcript_events",
 ]  # fmt: skip
 
 _LONGEST_VECTOR = 4
@@ -154,28 +155,39 @@ def embeddings(source: Source, parts: Parts, reference: str, request: Any) -> An
     return parts.object(source, reference, {"data": data, "model": model_of(request), "usage": counted})
 
 
-def _png(source: Source) -> str:
-    return base64.b64encode(png(2, shade=source.below(256))).decode("ascii")
+def _picture(source: Source, request: Any) -> str:
+    """An image of the output_format that was asked for, as base64."""
+    made = picture(str(at(request, "output_format")), shade=source.below(256))
+    return base64.b64encode(made).decode("ascii")
 
 
 def images(source: Source, parts: Parts, reference: str, request: Any) -> Any:
-    """Make as many images as n asks for, each by URL or as base64, as asked."""
+    """Make as many images as n asks for, each by URL or as base64, as asked; what is told of them is what was asked."""
     item = parts.below(reference, "data", ITEM)
     if item is None:
         return parts.value(source, reference)
-    form = at(request, "response_format")
+    form = "b64_json" if is_gpt_image(request) else at(request, "response_format")
     if form not in ("url", "b64_json"):
         form = source.pick(("b64_json", "url"))
+    plain = at(request, "model") == "dall-e-2"
+    same = {"revised_prompt": ABSENT} if plain else {}
     data = []
     for number in range(images_wanted(request) or 1):
-        value = f"https://images.example/{number}.png" if form == "url" else _png(source)
+        value = f"https://images.example/{number}.png" if form == "url" else _picture(source, request)
         other = "b64_json" if form == "url" else "url"
-        data.append(parts.object(source, item, {form: value, other: ABSENT}))
+        data.append(parts.object(source, item, {form: value, other: ABSENT, **same}))
     usage = parts.below(reference, "usage")
     ties: dict[str, Any] = {"created": moment(source), "data": data, "usage": ABSENT}
-    if usage is not None and source.chance(0.5):
+    if usage is not None and not plain and source.chance(0.5):
         ties["usage"] = _token_usage(source, parts, usage)
-    return parts.object(source, reference, ties)
+    return parts.object(source, reference, {**ties, **_as_asked(parts, reference, request)})
+
+
+def _as_asked(parts: Parts, reference: str, request: Any) -> dict[str, Any]:
+    """What an answer tells of its images, as the request asks; ``auto`` asks for nothing."""
+    given = {name: at(request, name) for name in ("size", "quality", "background", "output_format")}
+    asked = {name: value for name, value in given.items() if value not in (None, "auto")}
+    return {name: v if parts.admits(parts.below(reference, name), v) else ABSENT for name, v in asked.items()}
 
 
 def _token_usage(source: Source, parts: Parts, reference: str) -> Any:
@@ -199,16 +211,18 @@ def image_events(source: Source, parts: Parts, reference: str, request: Any) -> 
     tags = parts.tags(reference, "type")
     partial = next((tag for tag in tags if tag.endswith(".partial_image")), None)
     last = next((tag for tag in tags if tag.endswith(".completed")), None)
-    made = {"created_at": moment(source)}
+    made: dict[str, Any] = {"created_at": moment(source)}
     most = integer(at(request, "partial_images")) or 0
     for number in range(source.below(most + 1)) if partial else ():
-        ties = {**made, "b64_json": _png(source), "partial_image_index": number}
-        yield _event(source, parts, reference, str(partial), ties)
+        ties = {**made, "b64_json": _picture(source, request), "partial_image_index": number}
+        variant = parts.variant(reference, "type", str(partial)) or reference
+        yield _event(source, parts, reference, str(partial), {**_as_asked(parts, variant, request), **ties})
     for _ in range(images_wanted(request) or 1) if last else ():
-        variant = parts.variant(reference, "type", str(last))
-        usage = None if variant is None else parts.below(variant, "usage")
+        variant = parts.variant(reference, "type", str(last)) or reference
+        usage = parts.below(variant, "usage")
         counted = ABSENT if usage is None else _token_usage(source, parts, usage)
-        yield _event(source, parts, reference, str(last), {**made, "b64_json": _png(source), "usage": counted})
+        ties = {**_as_asked(parts, variant, request), **made, "b64_json": _picture(source, request)}
+        yield _event(source, parts, reference, str(last), {**ties, "usage": counted})
 
 
 def _event(source: Source, parts: Parts, reference: str, tag: str, ties: dict[str, Any]) -> Any:
@@ -221,13 +235,15 @@ def moderations(source: Source, parts: Parts, reference: str, request: Any) -> A
     item = parts.below(reference, "results", ITEM)
     if item is None:
         return parts.value(source, reference)
-    asked = at(request, "input")
-    many = isinstance(asked, list) and all(isinstance(text, str) for text in asked)
+    seen = any(part.get("type") == "image_url" for _, part in objects(at(request, "input")))
     results = []
-    for _ in range(len(asked) if many and asked else 1):
+    for _ in range(verdicts_wanted(request) or 1):
         result = parts.value(source, item)
         if isinstance(result, dict) and isinstance(result.get("categories"), dict):
             result["flagged"] = any(flag is True for flag in result["categories"].values())
+        applied = at(result, "category_applied_input_types")
+        for name, kinds in applied.items() if isinstance(applied, dict) and not seen else ():
+            applied[name] = [kind for kind in kinds if kind != "image"]
         results.append(result)
     return parts.object(source, reference, {"id": "modr-1", "results": results})
 
@@ -239,9 +255,14 @@ def transcript(source: Source, parts: Parts, reference: str, request: Any) -> An
     length = source.below(100) / 2
     usage = parts.below(branch, "usage")
     ties: dict[str, Any] = {"text": text, "duration": length, "segments": ABSENT, "words": ABSENT, "usage": ABSENT}
-    segment = parts.below(branch, "segments", ITEM)
+    segment, word = parts.below(branch, "segments", ITEM), parts.below(branch, "words", ITEM)
     if segment is not None:
-        ties["segments"] = [_segment(source, parts, segment, (text, length))] if text else []
+        known = listed(at(request, "known_speaker_names"))
+        ties["segments"] = [_segment(source, parts, segment, (text, length), [*known, "A"])] if text else []
+    if word is not None and "word" in listed(at(request, "timestamp_granularities")):
+        ties["words"] = [parts.object(source, word, {"word": text, "start": 0.0, "end": length})] if text else []
+    if not str(at(request, "model")).startswith("gpt-transcribe"):
+        ties["languages"] = ABSENT
     if "logprobs" not in listed(at(request, "include")):
         ties["logprobs"] = ABSENT
     if usage is not None and source.chance(0.5):
@@ -259,11 +280,23 @@ def _transcript_form(parts: Parts, reference: str, form: Any) -> str:
     return reference
 
 
-def _segment(source: Source, parts: Parts, reference: str, spoken: tuple[str, float]) -> Any:
+def _segment(source: Source, parts: Parts, reference: str, spoken: tuple[str, float], voices: list[Any]) -> Any:
     text, end = spoken
     kind = parts.below(reference, "id")
     name: Any = 0 if parts.admits(kind, 0) else "seg_0"
-    return parts.object(source, reference, {"id": name, "start": 0.0, "end": end, "text": text})
+    ties = {"id": name, "start": 0.0, "end": end, "text": text, "speaker": source.pick(voices)}
+    return parts.object(source, reference, ties)
+
+
+def subtitles(source: Source, request: Any) -> str:
+    """A transcript in the text form that was asked for."""
+    said = words(source)
+    match at(request, "response_format"):
+        case "vtt":
+            return f"WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n{said}\n"
+        case "srt":
+            return f"1\n00:00:00,000 --> 00:00:01,000\n{said}\n"
+    return said
 
 
 def transcript_events(source: Source, parts: Parts, reference: str, request: Any) -> Iterator[Any]:
@@ -283,11 +316,10 @@ def transcript_events(source: Source, parts: Parts, reference: str, request: Any
     yield _event(source, parts, reference, "transcript.text.done", {"text": text, "usage": counted, **quiet})
 
 
-def speech_events(source: Source, parts: Parts, reference: str, request: Any) -> Iterator[Any]:  # noqa: ARG001
+def speech_events(source: Source, parts: Parts, reference: str, request: Any) -> Iterator[Any]:
     """Make the pieces of a recording, and its end."""
-    sound = wav(0.001)
+    audio = base64.b64encode(sound(str(at(request, "response_format")))).decode("ascii")
     for _ in range(1 + source.below(2)):
-        audio = base64.b64encode(sound).decode("ascii")
         yield _event(source, parts, reference, "speech.audio.delta", {"audio": audio})
     done = parts.variant(reference, "type", "speech.audio.done")
     usage = None if done is None else parts.below(done, "usage")

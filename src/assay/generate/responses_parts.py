@@ -90,12 +90,16 @@ class Parts:
         return next((place.reference for place in places if name in place.named()), None)
 
     def variant(self, reference: str, tag: str, value: str) -> str | None:
-        """The branch of a union whose property ``tag`` is always ``value``; None where there is none."""
+        """The branch of a union whose property ``tag`` is ``value`` (always, or among others); None where none is."""
         key = (reference, tag)
         if key not in self._variants:
+            told = [
+                (self._constants(place, tag), place) for place in self._branches(self._schemas.places.at(reference))
+            ]
             found: dict[Any, str] = {}
-            for place in self._branches(self._schemas.places.at(reference)):
-                for name in self._constants(place, tag):
+            # A branch that knows one value alone tells more of it than one that knows several.
+            for names, place in sorted(told, key=lambda pair: len(pair[0]) > 1):
+                for name in names:
                     found.setdefault(name, place.reference)
             self._variants[key] = found
         return self._variants[key].get(value)
@@ -176,5 +180,5 @@ class Parts:
                     if here.keyword("const") is not None:
                         return (here.keyword("const"),)
                     if isinstance(values := here.keyword("enum"), list):
-                        return tuple(values) if len(values) == 1 else ()
+                        return tuple(values)
         return ()

@@ -103,6 +103,12 @@ def _events(make: Callable[[Source, Parts, str, Any], Iterator[Any]]) -> StreamR
     return lambda source, parts, reference, asked, wish: _unnamed(make(source, parts, reference, asked.body), wish)
 
 
+def _named(make: Callable[[Source, Parts, str, Any], Iterator[Any]]) -> StreamRecipe:
+    """Events that bear their type as their name."""
+    unnamed = _events(make)
+    return lambda *given: ((at(event, "type"), event) for _, event in unnamed(*given))
+
+
 def _unnamed(events: Iterable[Any], wish: Wish) -> Iterator[Told]:
     for event in events:
         # Usage is told in the one event that has it, everything else in each.
@@ -126,6 +132,7 @@ WHOLE: dict[str, Recipe] = {
     "createImageVariation": _plain(other.images),
     "createModeration": _plain(other.moderations),
     "createTranscription": _plain(other.transcript),
+    "createTranslation": _plain(other.transcript),
 }
 """Recipes of whole responses by operation id."""
 
@@ -134,8 +141,8 @@ STREAMS: dict[str, StreamRecipe] = {
     "createCompletion": _completion_stream,
     "createResponse": _response_stream,
     "getResponse": _response_stream,
-    "createImage": _events(other.image_events),
-    "createImageEdit": _events(other.image_events),
+    "createImage": _named(other.image_events),
+    "createImageEdit": _named(other.image_events),
     "createTranscription": _events(other.transcript_events),
     "createSpeech": _events(other.speech_events),
     "createRun": _run_stream,

@@ -21,6 +21,8 @@ _OWNERS = (("required_action", "requires_action"), ("last_error", "failed"), ("i
 _ENDS = {"completed": "completed_at", "failed": "failed_at", "cancelled": "cancelled_at", "incomplete": "incomplete_at"}
 _COUNTED = ("in_progress", "completed", "failed", "cancelled")
 _RESULTS = 10
+_OTHERS = frozenset({"batch", "file", "fine_tuning.job", "fine-tune"})
+"""Objects whose status has words of its own."""
 
 
 def settled(value: dict[str, Any], asked: Asked) -> None:
@@ -43,6 +45,8 @@ def settled(value: dict[str, Any], asked: Asked) -> None:
 
 def _status(item: dict[str, Any]) -> None:
     """Reasons, times and usage go with the status."""
+    if item.get("object") in _OTHERS:
+        return
     status = item.get("status")
     for name, owner in _OWNERS:
         if status == owner and item.get(name) is None:
@@ -52,7 +56,7 @@ def _status(item: dict[str, Any]) -> None:
             item[name] = None
     end = _ENDS.get(status) if isinstance(status, str) else None
     if end is not None and (end in item or "incomplete_details" in item):
-        item[end] = TIME + 60
+        item[end] = int(item.get("created_at") or TIME) + 60
     if isinstance(status, str) and status in OPEN and "usage" in item:
         item["usage"] = None
     for _, call in objects(at(item, "required_action", "submit_tool_outputs", "tool_calls")):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.generate.responses_states import settled
 from assay.generate.responses_turns import TIME
+from assay.rules.pages import OLDEST_FIRST
 from assay.rules.read import at
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from assay.generate.responses_asked import Asked
 
-__all__ = ["echoed", "tied"]
+__all__ = ["echoed", "emptied", "tied"]
 
 _MINUTE = 60
 _SUMS = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
@@ -97,7 +98,8 @@ def _page(value: dict[str, Any], asked: Asked) -> None:
     limit = asked.exchange.query.get("limit")
     if type(limit) is int and limit > 0:
         del data[limit:]
-    if asked.exchange.query.get("order") == "asc":
+    usual = "asc" if asked.operation.id in OLDEST_FIRST else "desc"
+    if (asked.exchange.query.get("order") or usual) in ("asc", "ascending"):
         data.reverse()
     for name, item in (("first_id", data[:1]), ("last_id", data[-1:])):
         if name in value:
@@ -129,6 +131,14 @@ def echoed(value: Any, asked: Asked, admits: Callable[[str, Any], bool]) -> Any:
         return value
     told = {name: given for name, given in asked.body.items() if name not in _OWN and admits(name, given)}
     return {**value, **told}
+
+
+def emptied(value: Any) -> Any:
+    """A page without objects: the answer to whoever seeks what there cannot be."""
+    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+        return value
+    ends = {"data": [], "has_more": False, "first_id": None, "last_id": None}
+    return {**value, **{name: end for name, end in ends.items() if name in value}}
 
 
 _OWN = frozenset({"id", "object", "status", "usage", "created_at", "created", "data", "output", "deleted", "type"})

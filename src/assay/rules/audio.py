@@ -149,14 +149,15 @@ def format_kept(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
 
 @rules.response("words", "Words come when timestamp_granularities asks for them, and only then.", f"{_VERBOSE}/words")
 def words(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule; an empty list is as good as none, and silence has no words."""
+    """Judge by the rule; an empty list is as good as none, silence has no words, and only verbose_json holds any."""
     if not isinstance(exchange.response, dict):
         return
     asked = "word" in listed(at(exchange.request, "timestamp_granularities"))
+    verbose = at(exchange.request, "response_format") == "verbose_json"
     given = exchange.response.get("words")
     if given and not asked:
         yield rule.broken(("words",), "no words, as none were asked for", describe(given))
-    elif given is None and asked and at(exchange.response, "text"):
+    elif given is None and asked and verbose and at(exchange.response, "text"):
         yield rule.broken(("words",), "words, as timestamp_granularities asks", "none")
 
 
