@@ -88,6 +88,7 @@ SIDE_EFFECTS = {
     "fsspec": ("audit",),
     "pyarrow": ("audit",),
     "ray": ("audit",),
+    "grpc": ("adapters",),
     "prometheus_client": ("adapters",),
     "opentelemetry": ("adapters",),
     "logging": ("adapters", "commands"),

@@ -25,6 +25,7 @@ from assay.commands import options
 from assay.commands.audit import audit
 from assay.commands.check import check
 from assay.commands.diff import diff
+from assay.commands.envoy import envoy
 from assay.commands.lint import lint
 from assay.commands.proxy import proxy
 from assay.commands.rules import rules
@@ -94,6 +95,7 @@ main.add_command(audit)
 main.add_command(check)
 main.add_command(proxy)
 main.add_command(diff)
+main.add_command(envoy)
 main.add_command(rules)
 main.add_command(sites)
 main.add_command(top)

@@ -25,7 +25,7 @@ from assay.adapters.serve import serve
 from assay.gateway import Policy, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 CHUNK = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
@@ -258,6 +258,14 @@ def proxied() -> Callable[..., AbstractContextManager[Place]]:
                 raw.close()
 
     return start
+
+
+@pytest.fixture
+def raw() -> Iterator[Raw]:
+    """The upstream alone."""
+    upstream = Raw()
+    yield upstream
+    upstream.close()
 
 
 @pytest.fixture

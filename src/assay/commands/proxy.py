@@ -1,45 +1,26 @@
 """``assay proxy``: a reverse proxy that validates before it forwards.
 
-The rule of this module: options become values, and every mistake in them is one line before anything is served.
+The rule of this module: it only hands on what :mod:`assay.commands.gating` has read.
 """
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import click
 
-from assay.commands import options
+from assay.commands import gating
 from assay.errors import UsageError
-from assay.gateway import Limits, Policy, Settings, read_policy
-from assay.spec.profiles import profile
-from assay.spec.text import parse
 
 __all__ = ["proxy"]
-
-_UNKNOWN = click.Choice(["allow", "warn", "refuse"])
 
 
 @click.command()
 @click.option("--upstream", required=True, metavar="URL", help="Where to forward to, e.g. http://127.0.0.1:8000.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT")
-@click.option("--mode", default="observe", show_default=True, type=click.Choice(["off", "observe", "enforce"]))
-@click.option("--policy", "policy_file", metavar="FILE", help="Modes by operation, header and key (YAML); not --mode.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), metavar="N")
-@options.description
-@options.overlay
-@options.layer
-@click.option(
-    "--profile", metavar="NAME", help="What the upstream has of its own: vllm, ollama, llamacpp, groq, azure."
-)
-@click.option("--off", multiple=True, metavar="RULE", help="Switch a rule off by its id; repeatable.")
-@click.option("--fail-closed", is_flag=True, help="Refuse what is to be enforced when Assay itself errs.")
-@click.option("--unknown-fields", type=_UNKNOWN, help="Request fields that are not in the description.")
-@click.option("--unknown-paths", default="allow", show_default=True, type=_UNKNOWN, help="Paths that are not in it.")
-@click.option("--end-streams", is_flag=True, help="With responses in enforce: end a stream at a violation.")
-@click.option("--max-body", default=16, show_default=True, type=click.IntRange(1), metavar="MIB")
+@gating.gated
 @click.option("--timeout", default=600.0, show_default=True, type=click.FloatRange(1), metavar="SECONDS")
 def proxy(**given: Any) -> int:
     """Forward to --upstream, and check every exchange on its way: observe it, or enforce the contract.
@@ -52,57 +33,9 @@ def proxy(**given: Any) -> int:
         from assay.adapters.proxy.server import Options, serve_proxy  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise UsageError(f"the proxy needs the package {error.name}: pip install 'assay[gateway]'") from error
-    host, port = _address(given["listen"])
-    settings = Settings(
-        limits=Limits(body=given["max_body"] * 1024 * 1024),
-        fail_closed=given["fail_closed"],
-        unknown_fields=given["unknown_fields"],
-        unknown_paths=given["unknown_paths"],
-        end_streams=given["end_streams"],
-    )
+    host, port = gating.address(given["listen"])
+    settings, policy, contract = gating.settings(given), gating.policy(given), gating.contract(given)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    serve_proxy(
-        Options(
-            Upstream(given["upstream"], idle=given["timeout"]),
-            _policy(given),
-            settings,
-            _contract(given),
-            host,
-            port,
-            given["workers"],
-        )
-    )
+    upstream = Upstream(given["upstream"], idle=given["timeout"])
+    serve_proxy(Options(upstream, policy, settings, contract, host, port, given["workers"]))
     return 0
-
-
-def _contract(given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of ``assay.load``."""
-    overlays, off = given["overlays"], given["off"]
-    if given["profile"] is not None:
-        if given["description"] != "openai":
-            raise UsageError("--profile: a profile is for the bundled description; give --overlay instead")
-        found = profile(given["profile"])
-        overlays, off = (*found.overlays, *overlays), (*found.off, *off)
-    return {"source": given["description"], "overlays": overlays, "layer": given["layer"], "off": off}
-
-
-def _policy(given: dict[str, Any]) -> Policy:
-    if given["policy_file"] is None:
-        return Policy.of(given["mode"])
-    path = Path(given["policy_file"])
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"--policy: cannot read {path}: {error.strerror}") from error
-    try:
-        return read_policy(parse(data, str(path))[0])
-    except UsageError as error:
-        raise UsageError(f"--policy: {path}: {error}") from None
-
-
-def _address(text: str) -> tuple[str, int]:
-    """Read HOST:PORT; a host of IPv6 stands in brackets, and an empty one means all addresses."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or len(port) > 5 or int(port) > 65535:  # noqa: PLR2004  16 bits
-        raise UsageError("--listen: expected HOST:PORT, such as 127.0.0.1:8080")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  it was asked for
