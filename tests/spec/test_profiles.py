@@ -34,7 +34,12 @@ TAKEN = {
         (CHAT, {"model": "m", "messages": MESSAGES, "reasoning": {"effort": "max"}, "reasoning_effort": "otter"})
     ],
     "groq": [(CHAT, {"model": "m", "messages": MESSAGES, "service_tier": "on_demand", "reasoning_format": "parsed"})],
-    "azure": [(CHAT, {"model": "m", "messages": MESSAGES, "data_sources": [{"type": "azure_search"}]})],
+    "azure": [
+        (CHAT, {"model": "m", "messages": MESSAGES, "data_sources": [{"type": "azure_search"}]}),
+        (CHAT, {"messages": MESSAGES}),
+        (TEXT, {"prompt": "x"}),
+        (VECTOR, {"input": "x"}),
+    ],
 }
 REFUSED = {
     "vllm": (CHAT, {"model": "m", "messages": MESSAGES, "min_p": 3}, "min_p"),
@@ -90,6 +95,20 @@ def test_a_vendor_takes_what_it_documents(vendor) -> None:
         (CHAT, {"model": "m", "messages": MESSAGES, "otter": 1}),
     ):
         assert refused(contract, path, body) is not None
+
+
+def test_azure_serves_deployments_by_their_name() -> None:
+    """The path of a deployment leads to the operation under the profile only, and to no other."""
+    found = profile("azure")
+    azure, plain = assay.load(overlays=found.overlays, off=found.off), assay.load()
+    body = json.dumps({"messages": MESSAGES, "temperature": 3}).encode()
+    target = "/openai/deployments/my-gpt.4/chat/completions?api-version=2024-10-21"
+    request = assay.Request("POST", target, JSON, body)
+    assert [v.rule for v in azure.check_request(request).violations] == ["schema/maximum"]
+    assert plain.find(request) is None
+    assert azure.find(assay.Request("POST", "/openai/deployments/a/b/chat/completions", JSON, body)) is None
+    assert azure.find(assay.Request("GET", "/openai/v1/models")).id == "listModels"
+    assert azure["createChatCompletion"].bases[0] == "/v1"
 
 
 def test_azure_may_begin_a_stream_with_its_content_filter() -> None:

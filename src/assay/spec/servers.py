@@ -1,6 +1,7 @@
 """The path prefixes that a description's servers put before every path.
 
 The rule of this module: only the path of a server's URL counts; which host serves it is not the contract's business.
+A variable stands for its default, or with ``x-assay-any: true`` for any one segment of a path.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ def _base(server: dict[str, Any], notes: Notes) -> str:
 
     def default(match: re.Match[str]) -> str:
         variable = (variables or {}).get(match[1])
+        if isinstance(variable, dict) and variable.get("x-assay-any") is True:
+            return match[0]
         if isinstance(variable, dict) and isinstance(variable.get("default"), str | int | float):
             return str(variable["default"])
         notes.add("a server's URL names a variable without a default: left out", "#/servers")
