@@ -6,7 +6,6 @@ proposed only, for the checks to judge.
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from assay.diff.sides import Side
     from assay.schema.places import Place
 
-__all__ = ["Near", "Samples", "distinct"]
+__all__ = ["Near", "Samples", "distinct", "size"]
 
 _PLAIN = replace(DIALS, hostile=0.0, optional=0.0, items=1)
 _RICH = replace(DIALS, hostile=0.0, optional=0.7, items=2)
@@ -40,7 +39,25 @@ _SUBTRACTED = 20  # definitions of both; the difference of more takes seconds
 
 def distinct(values: Iterable[Any]) -> list[Any]:
     """Each JSON value once, in order."""
-    return list({json.dumps(value, sort_keys=True, default=str): value for value in values}.values())
+    return list({_key(value): value for value in values}.values())
+
+
+def size(value: Any) -> int:
+    """About how long a value is as text; a long text is not looked through."""
+    if isinstance(value, str):
+        return len(value) + 2
+    if isinstance(value, dict):
+        return sum(len(name) + 4 + size(inner) for name, inner in value.items()) + 2
+    return sum(size(inner) + 2 for inner in value) + 2 if isinstance(value, list) else len(repr(value))
+
+
+def _key(value: Any) -> Any:
+    """What equal JSON values share; true is not 1, and 1 is not 1.0."""
+    if isinstance(value, dict):
+        return ("object", frozenset((name, _key(inner)) for name, inner in value.items()))
+    if isinstance(value, list):
+        return ("array", tuple(_key(inner) for inner in value))
+    return (type(value), value)
 
 
 class Samples:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jsonschema_rs import canonical as form
 
 from assay.diff.branches import branches, fitting
-from assay.diff.samples import Near, Samples, distinct
+from assay.diff.samples import Near, Samples, distinct, size
 from assay.diff.sides import Node
 from assay.generate.edits import beyond
 from assay.generate.reached import stands
@@ -132,6 +132,8 @@ class Walk:
             return False
 
     def _compared(self, s: Node, t: Node) -> Result:
+        if self._one_branch_meant(s, t):
+            return self._against_branches(s, t)
         if self.covers(s, t):
             return _PROVED
         if unions := self.source.unions(s):
@@ -143,6 +145,10 @@ class Walk:
         if split := self.source.by_condition(s):
             return _merged([self.compare(one, t) for one in split])
         return self._one_by_one(s, t)
+
+    def _one_branch_meant(self, s: Node, t: Node) -> bool:
+        """Whether tags choose among the target's branches, so that the whole union need not be asked at once."""
+        return bool(not self.source.unions(s) and self.target.unions(t) and self.source.tags(s))
 
     # --- unions -----------------------------------------------------------------------------------------------------
 
@@ -170,7 +176,11 @@ class Walk:
             results += [self.compare(s, node) for node in chosen] or [self._no_branch(s, t)]
         found = [one for result in results for one in result.found if not self.target.ok(t, one.value)]
         result = replace(_merged(results), found=tuple(found))
-        return result if result.found or result.undecided or result.proved else self._swept(s, t)
+        if result.found or result.proved:
+            return result
+        if self.covers(s, t):
+            return _PROVED
+        return result if result.undecided else self._swept(s, t)
 
     def _no_branch(self, s: Node, t: Node) -> Result:
         values = [value for value in self.samples.of(self.source.canonical(s)) if self._differs(s, t, value)]
@@ -421,7 +431,7 @@ def _add(found: dict[tuple[str, str, str], Found], more: Iterable[Found]) -> Non
         if known is None:
             found[one.key] = one
             continue
-        best = min(known, one, key=lambda each: len(repr(each.value)))
+        best = min(known, one, key=lambda each: size(each.value))
         others = distinct((*known.others, *one.others, known.part, one.part))
         found[one.key] = replace(best, others=tuple(other for other in others if other != best.part)[:_OTHERS])
 
