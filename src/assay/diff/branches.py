@@ -33,8 +33,8 @@ def branches(walk: Walk, s: Node, t: Node, union: Union, names: frozenset[str]) 
 def fitting(walk: Walk, s: Node, choices: list[Node]) -> list[Node] | None:
     """The nodes to compare with, for each JSON type the nearest; None where one admits everything.
 
-    ``choices`` are the target's nodes, each with one branch chosen. Without any common value it is the one that knows
-    a tag; an empty list where there is none.
+    ``choices`` are the target's nodes, each with one branch chosen. Without any common value it is the only choice, or
+    the one that knows a tag; an empty list where there is none.
     """
     if any(walk.covers(s, node) for node in choices):
         return None
@@ -45,8 +45,8 @@ def fitting(walk: Walk, s: Node, choices: list[Node]) -> list[Node] | None:
             kind = json_type(value)
             if kind not in nearest or score > nearest[kind][0]:
                 nearest[kind] = (score, node)
-    if nearest:
-        return list(dict.fromkeys(node for _, node in nearest.values()))
+    if nearest or len(choices) == 1:
+        return list(dict.fromkeys(node for _, node in nearest.values())) or choices
     tags = walk.source.tags(s)
     return [node for node in choices if tags.keys() & walk.target.tags(node).keys()][:1]
 

@@ -185,11 +185,20 @@ class Side:
         if schema is None or _TYPES in node.chosen:
             return []
         found = []
-        for name, typed in TYPES.items():
+        for name, typed in self._named_types(node).items():
             with suppress(form.CanonicalizationError):
                 if not isinstance(schema.intersect(typed).view(), form.FalseView):
                     found.append(node.narrowed((f"{self._base}{_TYPES}#/{name}",)).settled(frozenset({_TYPES})))
         return found if len(found) > 1 else []
+
+    def _named_types(self, node: Node) -> dict[str, CanonicalSchema]:
+        """The JSON types that no ``type`` of a node excludes; the algebra does not see it of what contains itself."""
+        found = dict(TYPES)
+        for place in self.places(node):
+            named = place.keyword("type") or [*TYPES]
+            named = {"number" if name == "integer" else name for name in ([named] if isinstance(named, str) else named)}
+            found = {name: typed for name, typed in found.items() if name in named}
+        return found
 
     def by_condition(self, node: Node) -> list[Node]:
         """The node once where its first condition with two sides holds, and once where not; empty where it has none."""
