@@ -12,7 +12,7 @@ from assay.generate.responses_parts import ABSENT, ITEM, Parts
 from assay.generate.responses_turns import Call, Turn, Usage, moment, pieces, turn_of, usage_of
 from assay.rules.accounting import choices_wanted
 from assay.rules.chat import may_be_cut, token_limit
-from assay.rules.read import at, integer, listed, objects
+from assay.rules.read import at, integer, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,20 +101,29 @@ def _choice(source: Source, parts: Parts, reference: str, request: Any, number: 
     ties = {**said, "tool_calls": calls, "function_call": legacy, "audio": ABSENT}
     if "audio" in listed(at(request, "modalities")):
         ties.pop("audio")
-    made = parts.object(source, message, ties)
-    for _, annotation in objects(made.get("annotations")):
-        if isinstance(cited := annotation.get("url_citation"), dict):
-            cited.update(start_index=0, end_index=len(turn.content or ""))
+    ties["annotations"] = _cited(source, parts, message, turn.content or "")
     return parts.object(
         source,
         reference,
         {
             "index": number,
-            "message": made,
+            "message": parts.object(source, message, ties),
             "logprobs": _logprobs(source, parts, reference, request, turn),
             "finish_reason": turn.finish,
         },
     )
+
+
+def _cited(source: Source, parts: Parts, message: str, content: str) -> Any:
+    """Perhaps a citation of the whole content, perhaps a list without any."""
+    place = parts.below(message, "annotations", ITEM)
+    cited = None if place is None else parts.below(place, "url_citation")
+    if place is None or not source.chance(source.dials.optional):
+        return [] if "annotations" in parts.required(message) else ABSENT
+    if cited is None or not source.below(2):
+        return []
+    citation = parts.object(source, cited, {"start_index": 0, "end_index": len(content)})
+    return [parts.object(source, place, {"type": "url_citation", "url_citation": citation})]
 
 
 def _calls(source: Source, parts: Parts, message: str, calls: Sequence[Call]) -> list[Any]:

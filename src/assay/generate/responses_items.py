@@ -175,8 +175,7 @@ def _events(source: Source, whole: dict[str, Any], outcome: Outcome) -> Iterator
     open_: dict[str, Any] = {"output": [], "error": None, "incomplete_details": None, "status": "in_progress"}
     begun = {name: value for name, value in whole.items() if name != "usage"} | open_
     yield "response.created", {"response": begun}
-    if source.chance(0.8):
-        yield "response.in_progress", {"response": begun}
+    yield "response.in_progress", {"response": begun}
     for number, item in enumerate(whole["output"]):
         yield from _item_events(source, number, item, outcome.turn)
     if outcome.status == "error":

@@ -64,6 +64,8 @@ def _job(job: dict[str, Any], asked: Asked) -> None:
         job["validation_file"] = at(asked.body, "validation_file")
         job["status"] = "queued"
         job.pop("estimated_finish", None)
+    if at(job, "method", "type") in ("dpo", "reinforcement") and "hyperparameters" in job:
+        job["hyperparameters"] = {}  # those of the method stand with it
     done = job.get("status") == "succeeded"
     job["fine_tuned_model"] = f"ft:{job.get('model')}:otter::1" if done else None
     over = job.get("status") in ("succeeded", "failed", "cancelled")

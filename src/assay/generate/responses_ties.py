@@ -96,7 +96,7 @@ def _page(value: dict[str, Any], asked: Asked) -> None:
     if not isinstance(data, list):
         return
     limit = asked.exchange.query.get("limit")
-    if type(limit) is int and limit > 0:
+    if type(limit) is int and limit >= 0:
         del data[limit:]
     usual = "asc" if asked.operation.id in OLDEST_FIRST else "desc"
     if (asked.exchange.query.get("order") or usual) in ("asc", "ascending"):
@@ -104,7 +104,7 @@ def _page(value: dict[str, Any], asked: Asked) -> None:
     for name, item in (("first_id", data[:1]), ("last_id", data[-1:])):
         if name in value:
             found = at(item[0], "id") if item else None
-            value[name] = found if isinstance(found, str) or value[name] is None or not item else value[name]
+            value[name] = found if isinstance(found, str) else value[name] and ("" if not item else value[name])
     if not data and "has_more" in value:
         value["has_more"] = False
 
@@ -137,8 +137,9 @@ def emptied(value: Any) -> Any:
     """A page without objects: the answer to whoever seeks what there cannot be."""
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
         return value
-    ends = {"data": [], "has_more": False, "first_id": None, "last_id": None}
-    return {**value, **{name: end for name, end in ends.items() if name in value}}
+    none = {"data": [], "has_more": False}
+    none |= {name: value.get(name) and "" for name in ("first_id", "last_id")}
+    return {**value, **{name: end for name, end in none.items() if name in value}}
 
 
 _OWN = frozenset({"id", "object", "status", "usage", "created_at", "created", "data", "output", "deleted", "type"})
