@@ -37,17 +37,23 @@ _ORDER = {kind: number for number, kind in enumerate(KINDS)}
 
 
 def compare(
-    before: Api, after: Api, *, operations: Collection[str] = (), progress: Progress | None = None
+    before: Api,
+    after: Api,
+    *,
+    operations: Collection[str] = (),
+    refused_by: Refuser | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare two descriptions; ``operations`` are ids of either to which the comparison is limited.
 
+    ``refused_by`` limits it to what that one of the two refuses, in about half the time.
     ``progress`` is told the number of operations compared, of all, and the id of the next. Raises ``UsageError`` for
     an id that neither has.
     """
     known = {one.id for api in (before, after) for one in (*api.operations, *api.webhooks)}
     if unknown := [name for name in operations if name not in known]:
         raise UsageError(f"neither description has an operation {unknown[0]!r}")
-    pair = _Pair(before, after)
+    pair = _Pair(before, after, refused_by)
     found: list[Difference] = []
     parts: list[tuple[str, str]] = []
     chosen, gone, new = paired(before.operations, after.operations)
@@ -66,7 +72,8 @@ def compare(
                 found += differences
     found += _only("operation-removed", [*gone, *hooks_gone], before, operations)
     found += _only("operation-added", [*new, *hooks_new], after, operations)
-    return Comparison(_told_once(found), tuple(parts), len(chosen))
+    wanted = [one for one in found if refused_by in (None, one.refused_by)]
+    return Comparison(_told_once(wanted), tuple(parts), len(chosen))
 
 
 def _only(kind: Kind, lone: list[Operation], api: Api, operations: Collection[str]) -> Iterator[Difference]:
@@ -91,8 +98,8 @@ def _told_once(found: list[Difference]) -> tuple[Difference, ...]:
 class _Pair:
     """The two descriptions with all that was learned of them."""
 
-    def __init__(self, before: Api, after: Api) -> None:
-        self.before, self.after = before, after
+    def __init__(self, before: Api, after: Api, refused_by: Refuser | None = None) -> None:
+        self.before, self.after, self.refused_by = before, after, refused_by
         samples = Samples()
         old, new = Side(before, "before", "request"), Side(after, "after", "request")
         old_read, new_read = (
@@ -210,8 +217,10 @@ class _Pair:
             (walks[1], nodes[1], nodes[0], kinds[1]),
         )
         for walk, s, t, kind in ways:
-            result = walk.compare(s, t)
             refuser: Refuser = "after" if walk is walks[0] else "before"
+            if self.refused_by not in (None, refuser):
+                continue
+            result = walk.compare(s, t)
             for one in result.found:
                 if not where.steps or not _read_otherwise(walk, t, one.value):
                     yield where.told(walk, one, kind, refuser)
