@@ -110,6 +110,24 @@ def test_the_honest_server_gives_no_findings_in_long_runs(contract, honest, seed
     assert sum(t.invalid for t in result.tallies.values()) >= 100
 
 
+def test_what_lies_below_a_path_that_is_not_served_is_not_asked_for(contract, honest):
+    """A server of embeddings alone gets few requests for the rest of the API, and is told whole."""
+    asked = []
+
+    def embeddings_only(request):
+        if "/embeddings" in request.target or "/models" in request.target:
+            return honest(request)
+        asked.append(request.target)
+        return Response(404, {"content-type": "application/json"}, b'{"detail":"Not Found"}')
+
+    result = run_on(contract, embeddings_only)
+    assert not len(result.findings), told(result)
+    assert result.tallies["createEmbedding"].sent > 60
+    assert len(asked) < 45
+    assert result.tallies["getRunStep"].closed == "answered with 404"
+    assert not [target for target in asked if "/threads/" in target and "runs" not in target]
+
+
 def test_a_seed_decides_what_is_sent(contract, honest):
     """The same seed sends the same requests, another seed others."""
 

@@ -64,6 +64,11 @@ def select(api: Api, names: Sequence[str]) -> tuple[Operation, ...]:
     return tuple(chosen)
 
 
+def is_below(path: str, above: str) -> bool:
+    """Whether a path lies below another: ``/threads/{thread_id}/runs`` below ``/threads``."""
+    return path.startswith(f"{above}/")
+
+
 def models_request(api: Api) -> Request:
     """The request for the target's list of models; it also tells whether the target lives."""
     for operation in api.operations:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from assay.conformance.findings import Key
-    from assay.conformance.result import Result, Target, Watch
+    from assay.conformance.result import Result, Tally, Target, Watch
     from assay.contract import Contract
     from assay.generate.cases import Case
     from assay.messages import Request
@@ -107,6 +107,19 @@ class _Phases:
     def _open(self) -> list[Operation]:
         return [o for o in self.result.operations if not self.result.tallies[o.id].closed]
 
+    def _tally(self, operation: Operation) -> Tally:
+        """The tally of an operation, closed where nothing is served at the path above it: no need to ask again."""
+        tally = self.result.tallies[operation.id]
+        if tally.sent or tally.closed:
+            return tally
+        for above in self.result.operations:
+            if plan.is_below(operation.path, above.path):
+                asked = [self.result.tallies[o.id] for o in self.result.operations if o.path == above.path]
+                reasons = [one.closed for one in asked if one.sent]
+                if reasons and all(reasons):
+                    tally.closed = reasons[0]
+        return tally
+
     def _discover(self) -> tuple[str, ...]:
         """The models to use, from ``--model`` or the target's list; also the first sign of life."""
         self.watch.begin("discover", "")
@@ -124,7 +137,7 @@ class _Phases:
         An operation that refuses its simplest valid request with every model is left alone.
         """
         self.watch.begin("scenarios", operation.id)
-        tally = self.result.tallies[operation.id]
+        tally = self._tally(operation)
         made: list[tuple[str, Request]] = []
         for tally.model in plan.candidates(models, operation.path):
             made = plan.scenarios(operation, tally.model)
@@ -198,7 +211,7 @@ class _Phases:
 
     def _probe(self, side: str, operation: Operation, requests: int) -> None:
         """Send the next probes of an operation from one side."""
-        tally, counts = self.result.tallies[operation.id], self.result.counts
+        tally, counts = self._tally(operation), self.result.counts
         until = self.courier.sent + requests
         drawn = self._probing(operation).draw(side, counts.inside)
         while self.courier.sent < until and not tally.closed:
@@ -216,7 +229,7 @@ class _Phases:
         if strategy.is_empty:
             return
         seed = zlib.crc32(f"{self.result.options.seed}/{self.courier.sent}/{operation.id}".encode())
-        tally = self.result.tallies[operation.id]
+        tally = self._tally(operation)
         known = self.small.setdefault(operation.id, set())
 
         def attempt(case: Case) -> frozenset[object]:
