@@ -73,6 +73,8 @@ def whole_response(source: Source, parts: Parts, reference: str, asked: Asked, o
         counted["usage"] = usage_value(source, parts, usage, usage_of(source, asked.body, 1))
     error = {"code": source.pick(("server_error", "rate_limit_exceeded")), "message": words(source)}
     reason = {"reason": _REASONS.get(outcome.turn.finish, "max_output_tokens")}
+    if status == "cancelled" and "background" in frame:
+        frame["background"] = True  # no other is cancelled
     return {
         **frame,
         "status": status,

@@ -190,7 +190,14 @@ def _as_asked(parts: Parts, reference: str, request: Any) -> dict[str, Any]:
     """What an answer tells of its images, as the request asks; ``auto`` asks for nothing."""
     given = {name: at(request, name) for name in ("size", "quality", "background", "output_format")}
     asked = {name: value for name, value in given.items() if value not in (None, "auto")}
-    return {name: v if parts.admits(parts.below(reference, name), v) else ABSENT for name, v in asked.items()}
+    required = parts.required(reference)
+    if "output_format" in required:
+        asked.setdefault("output_format", "png")
+    fits = {name: parts.admits(parts.below(reference, name), value) for name, value in asked.items()}
+    # What cannot be told as it was asked for stays away, unless something must be told.
+    return {
+        name: value if fits[name] else ABSENT for name, value in asked.items() if fits[name] or name not in required
+    }
 
 
 def _token_usage(source: Source, parts: Parts, reference: str) -> Any:
