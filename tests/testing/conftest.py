@@ -7,6 +7,8 @@ import os
 import openai
 import pytest
 
+import assay.spec.compiling
+import assay.spec.yaml_text
 import assay.testing.given
 import assay.testing.offline
 import assay.testing.reporting
@@ -16,7 +18,7 @@ from assay.adapters.serve import serve
 from assay.reference.server import application
 
 # A run inside the run forgets what it imported, and would import a second copy of what others hold on to.
-IMPORTED = (openai, openai.resources.chat, assay.testing)
+IMPORTED = (openai, openai.resources.chat, assay.spec, assay.testing)
 SUITE = """
 [pytest]
 assay_hosts = 127.0.0.1
