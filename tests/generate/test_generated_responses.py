@@ -276,7 +276,7 @@ def test_responses_of_the_published_description(shared: Path) -> None:
     counts: Counter[str] = Counter()
     for operation in contract.operations:
         many = any(content.item_schema for answer in operation.answers for content in answer.contents)
-        for request, response in drawn(contract, responder, operation.id, 80 if many else 3):
+        for request, response in drawn(contract, responder, operation.id, 160 if many else 3):
             verdict = contract.check_response(request, response)
             assert not verdict.violations, (operation.id, verdict.violations)
             counts["responses"] += 1

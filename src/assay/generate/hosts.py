@@ -88,7 +88,8 @@ class Hosts:
 
     def begin(self, seeds: Iterable[Any]) -> None:
         """Take seeds for hosts of all that they reach; the first few that reach a schema are its hosts."""
-        for seed in seeds:
+        # The smallest first, since a probe that finds something is read by people.
+        for seed in sorted(seeds, key=lambda seed: len(repr(seed))):
             for place, path in self.tracer.reached(self.root.place, seed):
                 known = self._known.setdefault(place.reference, [])
                 if len(known) < _HOSTS and not any(other.value is seed for other in known):

@@ -40,7 +40,17 @@ def explain(failures: Iterable[Failure], instance: Any, places: Places, limit: i
 
 
 def _without_echoes(failures: list[Failure]) -> list[Failure]:
-    """Leave out ``unevaluated*`` where another failure of the same object or array made it so."""
+    """Leave out what another failure brought about.
+
+    That is a union, where the schema that holds it refuses the very type of the value; and ``unevaluated*``, where
+    something else is wrong with the same object or array.
+    """
+    mistyped = {(failure.schema.reference, failure.path) for failure in failures if failure.keyword == "type"}
+    failures = [
+        failure
+        for failure in failures
+        if failure.keyword not in ("anyOf", "oneOf") or (failure.schema.reference, failure.path) not in mistyped
+    ]
     other = [failure.path for failure in failures if not failure.keyword.startswith("unevaluated")]
     return [
         failure
