@@ -30,6 +30,7 @@ TRUE = SURE | {
     "http/valid-refused",
     "http/server-error",
     "chat/service-tier-told",
+    "files/batch-expiry",
     "moderations/count",
     "schema/required",
 }

@@ -46,6 +46,7 @@ TRUE = SURE | {
     "completions-stream/finish-last",
     "completions-stream/usage-unasked",
     "http/error-envelope",
+    "http/valid-refused",
     "schema/enum",
 }
 

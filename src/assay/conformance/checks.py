@@ -84,6 +84,9 @@ def judge(contract: Contract, exchange: Exchange) -> Outcome:
     if exchange.flaw is not None:
         return Outcome(envelope)
     reason = _honest(response)
+    if not reason and "{" in exchange.operation.path:
+        # The id was made up, and a target may say so with whatever refusal it likes.
+        reason = f"answered with {response.status}"
     if reason:
         return Outcome(envelope, reason)
     return Outcome((*envelope, _refused(contract, exchange, response)))
