@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["audit"]
 
 CLEAN, VIOLATIONS, UNABLE = 0, 1, 2
-_LAYERS: dict[str, Any] = {"compat": ("compat",), "strict": ("strict",), "both": ("compat", "strict")}
 _FORMS = ("exchanges", "har", "cassette", "parquet", "litellm", "batch-input", "batch-output", "fine-tuning")
 _SMALL = 4 * 1024 * 1024
 """Bytes of traffic that are judged before a second process could begin."""
@@ -58,15 +57,10 @@ class Share(click.ParamType[float]):
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @options.description
 @options.overlay
-@click.option(
-    "--layer",
-    default="compat",
-    type=click.Choice([*_LAYERS]),
-    help="What clients rely on (compat, the default), every letter (strict), or both, each violation with its layers.",
-)
-@click.option("--host", "hosts", multiple=True, metavar="GLOB", help="Judge only exchanges with this host; repeatable.")
-@click.option("--off", multiple=True, metavar="RULE", help="Switch a rule off by its id; repeatable.")
-@click.option("--strict-paths", is_flag=True, help="An exchange that is not in the description is a violation.")
+@options.layers
+@options.host
+@options.off
+@options.strict_paths
 @click.option(
     "--format", "form", type=click.Choice(_FORMS), help="The format of every source; else each file shows it."
 )
@@ -107,7 +101,7 @@ def audit(sources: tuple[str, ...], **given: Any) -> int:
     settings = Settings(
         description=given["description"],
         overlays=given["overlays"],
-        layers=_LAYERS[given["layer"]],
+        layers=options.LAYERS[given["layer"]],
         hosts=given["hosts"],
         off=given["off"],
         strict_paths=given["strict_paths"],

@@ -26,22 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 CLEAN, VIOLATIONS, UNABLE = 0, 1, 2
-_LAYERS: dict[str, Any] = {"compat": ("compat",), "strict": ("strict",), "both": ("compat", "strict")}
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @options.description
 @options.overlay
-@click.option(
-    "--layer",
-    default="compat",
-    type=click.Choice([*_LAYERS]),
-    help="What clients rely on (compat, the default), every letter (strict), or both, each violation with its layers.",
-)
-@click.option("--host", "hosts", multiple=True, metavar="GLOB", help="Judge only exchanges with this host; repeatable.")
+@options.layers
+@options.host
 @options.off
-@click.option("--strict-paths", is_flag=True, help="An exchange that is not in the description is a violation.")
+@options.strict_paths
 @click.option(
     "--max-violations", default=5, show_default=True, type=click.IntRange(1), metavar="N", help="To show of each cause."
 )
@@ -51,7 +45,7 @@ def check(files: tuple[str, ...], **given: Any) -> int:
     judge = load_judge(
         given["description"],
         overlays=given["overlays"],
-        layers=_LAYERS[given["layer"]],
+        layers=options.LAYERS[given["layer"]],
         hosts=given["hosts"],
         off=given["off"],
         strict_paths=given["strict_paths"],

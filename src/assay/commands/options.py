@@ -5,9 +5,14 @@ The rule of this module: one name and one meaning for an option, whichever comma
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-__all__ = ["description", "layer", "off", "overlay"]
+__all__ = ["LAYERS", "description", "host", "layer", "layers", "off", "overlay", "strict_paths"]
+
+LAYERS: dict[str, Any] = {"compat": ("compat",), "strict": ("strict",), "both": ("compat", "strict")}
+"""The layers to judge by, for each choice of ``--layer`` where both can be had at once."""
 
 description = click.option(
     "--description",
@@ -26,4 +31,16 @@ layer = click.option(
 )
 off = click.option(
     "--off", "--ignore", "off", multiple=True, metavar="RULE", help="Switch a rule off by its id; repeatable."
+)
+layers = click.option(
+    "--layer",
+    default="compat",
+    type=click.Choice([*LAYERS]),
+    help="What clients rely on (compat, the default), every letter (strict), or both, each violation with its layers.",
+)
+host = click.option(
+    "--host", "hosts", multiple=True, metavar="GLOB", help="Judge only exchanges with this host; repeatable."
+)
+strict_paths = click.option(
+    "--strict-paths", is_flag=True, help="An exchange that is not in the description is a violation."
 )
