@@ -1,7 +1,8 @@
 """The pytest plugin: proof in your own tests that what your code sends is valid, and that what it reads is what it may.
 
 The rule of this module: it holds pytest's hooks and nothing else, and imports nothing of Assay until a test asks for
-it, so that a suite that does not use it pays nothing.
+it, so that a suite that does not use it pays nothing. It asserts nothing, so pytest need not rewrite it
+(PYTEST_DONT_REWRITE): told so, pytest does not warn a suite that names it with -p after it was loaded.
 """
 
 from __future__ import annotations
