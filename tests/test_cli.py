@@ -198,7 +198,7 @@ def test_an_interrupt_prints_what_was_found(monkeypatch):
         result.sent = 7
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("assay.cli.test", interrupted)
+    monkeypatch.setattr("assay.commands.run.test", interrupted)
     done = assay("run")
     assert done.exit_code == 130
     assert "0 findings in 7 requests" in done.stdout
