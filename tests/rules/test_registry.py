@@ -160,8 +160,12 @@ def test_the_short_way_of_requests_hides_nothing(tables):
         [{"content": [{"prompt_cache_breakpoint": {}}] * 5}],
     ]
     options = [0, 1, True, False, None, "auto", "none", "required", [], {"a": 1}]
-    near = JSON | st.sampled_from([*options, *history])
+    named = [{"type": "function", "function": {"name": name}} for name in "fgf"]
+    strict = [{"type": "function", "function": {"name": "f", "strict": True, "parameters": {"type": "object"}}}]
+    offers = [named[:1], named[:2], named, strict, [{"type": "custom", "custom": {"name": "f"}}], [{}]]
+    near = JSON | st.sampled_from([*options, *history, *offers])
     words = ["stream", "stream_options", "tools", "tool_choice", "logprobs", "top_logprobs", "messages", "modalities"]
+    words += ["tools", "tools", "functions", "function_call", "parallel_tool_calls", "response_format", "store"]
 
     @settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(st.sampled_from(requests), st.dictionaries(st.sampled_from(words), near, max_size=2))

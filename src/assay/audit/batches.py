@@ -7,7 +7,7 @@ it. Names are compared by checksum and looked up by offset, so that no file is h
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import heappush, heappushpop
 from typing import TYPE_CHECKING, Any
@@ -144,4 +144,4 @@ def _record(value: dict[str, Any], place: Place, answer: Answer | None) -> Recor
     if answer is None or answer.status is None:
         return records.record(place, host, request, None, gaps)
     response, gaps["response"] = records.response(records.status(answer.status), _JSON, records.raw(answer.body))
-    return replace(records.record(place, host, request, response, gaps), answered_at=answer.place)
+    return records.record(place, host, request, response, gaps)._replace(answered_at=answer.place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from assay.contract import load
 from assay.errors import UsageError
@@ -36,8 +36,7 @@ class Fault:
     layers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):  # a tuple, for the reason that a Record is one
     """What is to be said of one exchange.
 
     ``operation`` is None when the description does not know the path or its method, and when ``foreign`` says that
@@ -90,7 +89,10 @@ class Judge:
         if known is not None and (known.violations or self._layered):
             faults = self._faults("request", record, known)
         if "response" not in skipped:
-            faults += self._faults("response", record)
+            asked = record.response
+            told = None if asked is None else self._first.check_response(record.request, asked)
+            if told is None or told.violations or self._layered:
+                faults += self._faults("response", record, told)
         return Outcome(record, name, faults=faults, skipped=skipped)
 
     def _faults(self, side: Side, record: Record, asked: Verdict | None = None) -> tuple[Fault, ...]:

@@ -354,4 +354,4 @@ def _by_place(seen: Seen) -> tuple[str, int, int]:
 
 def _numbered(place: Place, starts: dict[tuple[str, int], int]) -> Place:
     before = starts.get((place.file, place.start), 0)
-    return place if place.line is None else replace(place, line=place.line + before, start=0)
+    return place if place.line is None else place._replace(line=place.line + before, start=0)

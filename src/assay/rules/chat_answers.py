@@ -49,7 +49,10 @@ def is_only_text(request: Any, response: Any) -> bool:
     message = choice.get("message")
     if type(message) is not dict or type(message.get("content")) is not str or choice.get("logprobs") is not None:
         return False
-    return choice.get("finish_reason") != "function_call" and not any(message.get(name) for name in _SPOKEN)
+    for name in _SPOKEN:
+        if message.get(name):
+            return False
+    return choice.get("finish_reason") != "function_call"
 
 
 def _must_be_told(request: dict[str, Any], response: dict[str, Any]) -> bool:

@@ -24,15 +24,30 @@ rules = RuleSet("chat", "createChatCompletion")
 _REQUEST = "#/components/schemas/CreateChatCompletionRequest/properties"
 _CHOICE = "#/components/schemas/ChatCompletionToolChoiceOption"
 _STORED_IMAGE = 8 * 1024 * 1024
-_OPTIONS = frozenset(
-    ("tools", "tool_choice", "functions", "function_call", "parallel_tool_calls", "response_format", "store")
-)
+_OPTIONS = frozenset(("functions", "function_call", "response_format", "store"))
+_CHOICES = (None, "none", "auto", "required")
 
 
 @rules.short_way("request")
-def offers_nothing(request: Any, _: Any) -> bool:
-    """Tell whether a request has none of the options that these rules are about."""
-    return type(request) is dict and _OPTIONS.isdisjoint(request)
+def offers_plainly(request: Any, _: Any) -> bool:
+    """Tell whether a request offers nothing but functions with names of their own that are not strict, and picks none.
+
+    That is what most requests with tools do.
+    """
+    if type(request) is not dict or not _OPTIONS.isdisjoint(request):
+        return False
+    tools = request.get("tools")
+    if not tools:
+        return "tool_choice" not in request and "parallel_tool_calls" not in request
+    if type(tools) is not list or request.get("tool_choice") not in _CHOICES:
+        return False
+    names = set()
+    for tool in tools:
+        function = tool.get("function") if type(tool) is dict else None
+        if type(function) is not dict or function.get("strict") or type(name := function.get("name")) is not str:
+            return False
+        names.add(name)
+    return len(names) == len(tools)
 
 
 def offered(request: Any) -> list[tuple[int, str, str, dict[str, Any]]]:
