@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, overload
 
 from assay.schema import formats
 from assay.schema.algebra import BACKTRACKS, registry, rust
+from assay.schema.disjoint import without_one_of
 from assay.schema.failures import NOTHING, Failure, value_at
-from assay.schema.places import below, parts, refused
+from assay.schema.places import Places, below, parts, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from jsonschema_rs import Registry
+    from jsonschema_rs import Registry, Validator
 
     from assay.errors import DescriptionError
-    from assay.schema.places import Places
 
 __all__ = ["MOST_FAILURES", "Engine", "Judge", "RustEngine"]
 
@@ -51,20 +51,35 @@ class Engine(Protocol):
 class RustEngine:
     """``jsonschema-rs``."""
 
-    __slots__ = ("_known", "places", "resources")
+    __slots__ = ("_known", "_quick", "places", "resources")
 
     def __init__(self, places: Places) -> None:
         self.places = places
         self.resources: Registry = registry(places)
+        self._quick: Registry | None = None
         self._known: dict[str, tuple[str, tuple[str, ...]]] = {}  # pointer -> its document and steps
 
     def compile(self, reference: str, asserted: frozenset[str]) -> Judge:
-        """See ``Engine``."""
+        """See ``Engine``.
+
+        The verdict comes from schemas that were made quick; only what they refuse is shown to those that tell why.
+        """
+        verdict = self._compiled(reference, asserted, self._quicker(reference))
+        made = [verdict] if self._quicker(reference) is self.resources else []
+
+        def failures(value: Any) -> list[Failure]:
+            if not made:
+                made.append(self._compiled(reference, asserted, self.resources))
+            return [self._failure(error, value) for error in islice(_errors(made[0], value), MOST_FAILURES)]
+
+        return verdict.is_valid, failures
+
+    def _compiled(self, reference: str, asserted: frozenset[str], resources: Registry) -> Validator:
         module = rust()
         try:
-            validator = module.Draft202012Validator(
+            made: Validator = module.Draft202012Validator(
                 {"$ref": reference},
-                registry=self.resources,
+                registry=resources,
                 validate_formats=bool(asserted),
                 formats=_all_formats() if asserted else None,
                 # The linear automaton runs whatever it can; only look-around and back-references step back.
@@ -72,12 +87,20 @@ class RustEngine:
                 offline=True,
             )
         except ValueError as error:
+            if resources is not self.resources:
+                return self._compiled(reference, asserted, self.resources)  # its refusal names the place as written
             raise self._refusal(error, reference) from None
+        return made
 
-        def failures(value: Any) -> list[Failure]:
-            return [self._failure(error, value) for error in islice(_errors(validator, value), MOST_FAILURES)]
-
-        return validator.is_valid, failures
+    def _quicker(self, reference: str) -> Registry:
+        """The resources for the verdict on a schema."""
+        if "/oneOf/" in reference:
+            return self.resources
+        if self._quick is None:
+            documents = without_one_of(self.places.documents)
+            same = documents is self.places.documents
+            self._quick = self.resources if same else registry(Places(documents))
+        return self._quick
 
     def _failure(self, error: Any, value: Any) -> Failure:
         kind = error.kind
