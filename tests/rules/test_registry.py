@@ -182,6 +182,59 @@ def test_the_short_way_of_requests_hides_nothing(tables):
     assert min(counts.values()) >= 20, counts
 
 
+SAID = {
+    "input": [{"role": "user", "content": "hi"}, {"type": "message", "role": "user", "content": []}],
+    "tools": [{"type": "function", "name": name, "parameters": {"type": "object"}, "strict": False} for name in "fg"],
+    "max_output_tokens": None,
+    "text": {"verbosity": "low"},
+}
+ANSWERED = {
+    "id": "resp_1",
+    "created_at": 1_760_000_000,
+    "completed_at": 1_760_000_001,
+    "status": "completed",
+    "error": None,
+    "output": [
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "hi", "annotations": []}]},
+        {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"},
+        {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "g", "arguments": "{}"},
+    ],
+    "usage": {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5, "input_tokens_details": {"cached_tokens": 1}},
+    "temperature": 1,
+}
+
+
+@pytest.mark.parametrize("side", ["request", "response"])
+def test_the_short_way_of_responses_hides_nothing(side):
+    """Wherever a request for a response, or its answer, goes the short way no rule has anything to say."""
+    silent, checks = REGISTRY.silent_on("createResponse", side), REGISTRY.checks_for("createResponse", side)
+    counts = {"short": 0, "long": 0}
+    words = "function_call none required call_1 fc_1 g text [] incomplete json_object compaction_trigger"
+    near = JSON | st.sampled_from(
+        [*words.split(), 0, 1, 2, 5, True, False, None, [], {}, {"format": {"type": "json_object"}}]
+    )
+    names = "tools tool_choice max_output_tokens parallel_tool_calls max_tool_calls temperature text include input"
+    change = st.tuples(st.sampled_from([*names.split(), "previous_response_id", "moderation", "output_text"]), near)
+    spots = st.tuples(st.sampled_from([p for p in places(SAID if side == "request" else ANSWERED) if p]), near)
+
+    @settings(max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(change, max_size=1), st.lists(change, max_size=1), st.lists(spots, max_size=2))
+    def check(asked, answered, inner):
+        sides = {"request": SAID | dict(asked), "response": ANSWERED | dict(answered)}
+        for path, new in inner:
+            if path in [*places(sides[side])]:
+                sides[side] = changed(sides[side], path, new)
+        exchange = Exchange("createResponse", **sides)
+        short = silent(exchange.request, exchange.response)
+        counts["short" if short else "long"] += 1
+        if short:
+            assert [v for judge in checks for v in judge(exchange)] == []
+
+    check()
+    assert min(counts.values()) >= 150, counts
+
+
 @pytest.fixture
 def tables():
     """The exchanges and streams of the tables of examples, those too large to be changed again and again left out."""

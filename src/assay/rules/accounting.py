@@ -5,7 +5,7 @@ The rule of this module: it knows numbers only, no resource; the rules that use 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from assay.rules.read import at, integer
 from assay.violation import describe
@@ -97,17 +97,17 @@ def in_order(rule: Rule, value: Any, path: tuple[str | int, ...], names: tuple[s
         last, last_name = time, name
 
 
-def is_plain_time(value: Any) -> bool:
+def is_plain_time(value: Any) -> TypeGuard[int]:
     """Tell at once whether neither rule about times has anything to say."""
     return type(value) is int and _EARLIEST <= value < _MILLISECONDS
 
 
-def is_plain_usage(usage: dict[str, Any]) -> bool:
-    """Tell at once whether the sums and parts of a completion's usage are right."""
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if type(prompt) is not int or type(completion) is not int or usage.get("total_tokens") != prompt + completion:
+def is_plain_usage(usage: dict[str, Any], read: str = "prompt", made: str = "completion") -> bool:
+    """Tell at once whether the sums and parts of a usage are right; ``read`` and ``made`` begin their names."""
+    asked, answered = usage.get(f"{read}_tokens"), usage.get(f"{made}_tokens")
+    if type(asked) is not int or type(answered) is not int or usage.get("total_tokens") != asked + answered:
         return False
-    read, made = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
-    cached = read.get("cached_tokens") or 0 if type(read) is dict else 0
-    reasoning = made.get("reasoning_tokens") or 0 if type(made) is dict else 0
-    return type(cached) is int and type(reasoning) is int and cached <= prompt and reasoning <= completion
+    of_asked, of_answered = usage.get(f"{read}_tokens_details"), usage.get(f"{made}_tokens_details")
+    cached = of_asked.get("cached_tokens") or 0 if type(of_asked) is dict else 0
+    reasoning = of_answered.get("reasoning_tokens") or 0 if type(of_answered) is dict else 0
+    return type(cached) is int and type(reasoning) is int and cached <= asked and reasoning <= answered

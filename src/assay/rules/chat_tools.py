@@ -30,7 +30,7 @@ _CHOICES = (None, "none", "auto", "required")
 
 @rules.short_way("request")
 def offers_plainly(request: Any, _: Any) -> bool:
-    """Tell whether a request offers nothing but functions with names of their own that are not strict, and picks none.
+    """Tell whether a request offers nothing but functions with names of their own, and picks none.
 
     That is what most requests with tools do.
     """
@@ -44,7 +44,9 @@ def offers_plainly(request: Any, _: Any) -> bool:
     names = set()
     for tool in tools:
         function = tool.get("function") if type(tool) is dict else None
-        if type(function) is not dict or function.get("strict") or type(name := function.get("name")) is not str:
+        if type(function) is not dict or type(name := function.get("name")) is not str:
+            return False
+        if function.get("strict") and loose(function.get("parameters")) is not None:
             return False
         names.add(name)
     return len(names) == len(tools)

@@ -133,7 +133,7 @@ class RuleSet:
         self.operations = operations
         self.rules: list[Rule] = []
         self.checks: list[Check] = []
-        self.short_ways: dict[Side, ShortWay] = {}
+        self.short_ways: dict[tuple[str, Side], ShortWay] = {}
         self.reducers: list[tuple[tuple[str, ...], type[Reducer]]] = []
 
     def request(
@@ -172,15 +172,17 @@ class RuleSet:
         """Declare a rule that a reducer of this set judges by."""
         return self._rule(name, sentence, source, severity, "stream", operations)
 
-    def short_way(self, side: Side) -> Callable[[ShortWay], ShortWay]:
+    def short_way(self, side: Side, *, operations: str = "") -> Callable[[ShortWay], ShortWay]:
         """Register a predicate for the frequent exchange that breaks no rule of this set, so that none is run.
 
         It sees the request's value and the response's (None for rules of requests), and must be true only where
-        every rule of the set (of that side) is silent; a property test holds it.
+        every rule of the set (of that side) is silent; a property test holds it. ``operations`` (by spaces) narrows
+        the set's own, as rules that read the path must do.
         """
 
         def register(predicate: ShortWay) -> ShortWay:
-            self.short_ways[side] = predicate
+            for operation in operations.split() or self.operations:
+                self.short_ways[operation, side] = predicate
             return predicate
 
         return register
@@ -300,7 +302,7 @@ class Registry:
             for operation in check.rule.operations if check.rule.id not in self.off else ():
                 checks.setdefault((operation, check.rule.side), []).append(check)
         for key, group in checks.items():
-            made = _Group(rule_set.short_ways.get(key[1]), tuple(group))
+            made = _Group(rule_set.short_ways.get(key), tuple(group))
             self._groups[key] = (*self._groups.get(key, ()), made)
 
     def _judge(self, exchange: Exchange, side: Side) -> tuple[Violation, ...]:

@@ -30,6 +30,45 @@ def _items(exchange: Exchange, *kinds: str) -> list[tuple[int, dict[str, Any]]]:
     return [(n, item) for n, item in objects(at(exchange.response, "output")) if item.get("type") in kinds]
 
 
+@rules.short_way("response", operations="createResponse")
+def is_plain(_: Any, response: Any) -> bool:
+    """Tell whether a response is completed, with plain sums and times, and its output reasoning, text and calls."""
+    if type(response) is not dict or response.get("status") != "completed" or not response.get("id"):
+        return False
+    if response.get("error") is not None or response.get("incomplete_details") is not None:
+        return False
+    begun, ended = response.get("created_at"), response.get("completed_at")
+    if not accounting.is_plain_time(begun) or not (
+        ended is None or (accounting.is_plain_time(ended) and begun <= ended)
+    ):
+        return False
+    usage, output = response.get("usage"), response.get("output")
+    if type(output) is not list or "output_text" in response:
+        return False
+    if usage is not None and not (type(usage) is dict and accounting.is_plain_usage(usage, "input", "output")):
+        return False
+    ids, calls = set(), []
+    for item in output:
+        if type(item) is not dict or type(given := item.get("id")) is not str or not _is_plain_item(item):
+            return False
+        ids.add(given)
+        if item["type"] == "function_call":
+            calls.append(item["call_id"])
+    return len(ids) == len(output) and len(set(calls)) == len(calls)
+
+
+def _is_plain_item(item: dict[str, Any]) -> bool:
+    kind = item.get("type")
+    if item.get("status") not in (None, "completed"):
+        return False
+    if kind == "function_call":
+        called, written = item.get("call_id"), item.get("arguments")
+        return type(called) is str and bool(called) and type(written) is str and written[:1] == "{" and is_json(written)
+    if kind == "message" and type(content := item.get("content")) is list:
+        return not any(type(part) is not dict or part.get("annotations") for part in content)
+    return kind == "reasoning"
+
+
 @rules.response("id-set", "The id is not empty.", f"{_RESPONSE}/properties/id")
 def id_set(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule."""

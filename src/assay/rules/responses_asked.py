@@ -39,6 +39,59 @@ _ECHOED = ("instructions", "temperature", "top_p", "metadata", "max_output_token
            "parallel_tool_calls", "background")  # fmt: skip
 
 
+_OPTIONS = frozenset(
+    ("max_tool_calls", "previous_response_id", "conversation", "background", "text", "max_output_tokens", "tool_choice")
+)
+
+
+@rules.short_way("response")
+def is_as_asked(request: Any, response: Any) -> bool:
+    """Tell whether only reasoning, text and calls of what is offered came, and settings were repeated as given."""
+    if type(request) is not dict or type(response) is not dict or response.get("moderation") is not None:
+        return False
+    if not _OPTIONS.isdisjoint(request) and _asks_for_more(request):
+        return False
+    for name in _ECHOED:
+        if name in request and (asked := request[name]) is not None and name in response and response[name] != asked:
+            return False
+    called: list[dict[str, Any]] = []
+    for item in listed(response.get("output")):
+        if type(item) is not dict:
+            return False
+        if item.get("type") == "function_call":
+            called.append(item)
+        elif item.get("type") not in ("message", "reasoning") or _has_logprobs(item.get("content")):
+            return False
+    return not called or _may_be_called(request, called)
+
+
+def _has_logprobs(content: Any) -> bool:
+    return any(type(part) is not dict or part.get("logprobs") for part in (content if type(content) is list else ()))
+
+
+def _may_be_called(request: dict[str, Any], called: list[dict[str, Any]]) -> bool:
+    """Tell whether calls are of functions without a strict schema that the request offers, and are not forbidden."""
+    tools = request.get("tools")
+    if type(tools) is not list or request.get("parallel_tool_calls") is False or request.get("tool_choice") == "none":
+        return False
+    names = set()
+    for tool in tools:
+        if type(tool) is not dict or tool.get("strict") or type(name := tool.get("name")) is not str:
+            return False
+        names.add(name)
+    return all(type(name := call.get("name")) is str and name in names for call in called)
+
+
+def _asks_for_more(request: dict[str, Any]) -> bool:
+    """Tell whether a request asks for what text alone does not answer, or for limits."""
+    for name in _OPTIONS & request.keys():
+        value = request[name]
+        plain = at(value, "format") is None if name == "text" else value is None or value is False
+        if not plain and not (name == "tool_choice" and value in ("auto", "none")):
+            return True
+    return False
+
+
 def _output(exchange: Exchange) -> list[tuple[int, dict[str, Any]]]:
     return objects(at(exchange.response, "output"))
 

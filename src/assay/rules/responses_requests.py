@@ -37,6 +37,27 @@ _ANSWERED = {
 _OPENAI = re.compile(r"(gpt-|o[0-9]|chatgpt-)[a-z0-9.-]*")
 
 
+_OPTIONS = frozenset(("top_logprobs", "service_tier", "reasoning", "text"))
+_SAID = (None, "message")
+
+
+@rules.short_way("request")
+def is_only_said(request: Any, _: Any) -> bool:
+    """Tell whether the input is messages, and no option is set that these rules are about."""
+    if type(request) is not dict:
+        return False
+    if not _OPTIONS.isdisjoint(request):
+        if request.get("top_logprobs") or request.get("service_tier") == "ultrafast":
+            return False
+        if at(request, "reasoning", "generate_summary") is not None or at(request, "text", "format") is not None:
+            return False
+    items = request.get("input")
+    for item in items if type(items) is list else ():
+        if type(item) is not dict or item.get("type") not in _SAID:
+            return False
+    return True
+
+
 def goes_on(request: Any) -> bool:
     """Whether a request refers to items or settings that it does not show."""
     if any(at(request, name) is not None for name in ("previous_response_id", "conversation", "prompt")):

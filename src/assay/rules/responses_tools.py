@@ -7,7 +7,10 @@ an item; where a prompt template or a search may bring more, no name is called u
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from assay.rules.read import at, listed, objects, text
 from assay.rules.registry import Exchange, Rule, RuleSet
@@ -48,6 +51,30 @@ def all_shown(request: Any) -> bool:
     """Whether the model can have no other tools than those that the request shows."""
     kinds = {text(tool.get("type")) for tool in offered(request)}
     return at(request, "prompt") is None and "tool_search" not in kinds
+
+
+@rules.short_way("request")
+def offers_plainly(request: Any, _: Any) -> bool:
+    """Tell whether a request offers nothing but functions with names and schemas of their own, and picks none."""
+    if type(request) is not dict or type(request.get("tool_choice")) is dict or _is_strict(request.get("text")):
+        return False
+    tools = request.get("tools") or []
+    names = set()
+    for tool in tools if type(tools) is list else (None,):
+        if type(tool) is not dict or tool.get("type") != "function" or type(name := tool.get("name")) is not str:
+            return False
+        parameters = tool.get("parameters")
+        if "allowed_callers" in tool or (parameters is not None and not _is_schema(parameters)):
+            return False
+        if tool.get("strict") and loose(parameters) is not None:
+            return False
+        names.add(name)
+    return len(names) == len(tools)
+
+
+def _is_strict(asked: Any) -> bool:
+    """Whether the text of an answer is to follow a schema to the letter."""
+    return asked is not None and at(asked, "format", "strict") is not None
 
 
 def _family(kind: Any) -> Any:
@@ -101,11 +128,29 @@ def tool_names(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
 def parameters_schema(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule; schemas of another dialect, or with references, are left alone."""
     for number, tool in objects(at(exchange.request, "tools")):
-        parameters = tool.get("parameters")
-        if tool.get("type") != "function" or not isinstance(parameters, dict) or "$schema" in parameters:
-            continue
-        if "$ref" not in str(parameters) and conforms(parameters, {}) is None and conforms({}, {}):
+        if tool.get("type") == "function" and not _is_schema(tool.get("parameters")):
             yield rule.broken(("tools", number, "parameters"), "a JSON Schema", "an object that is none")
+
+
+def _is_schema(parameters: Any) -> bool:
+    """Whether an object is a JSON Schema, as far as can be told; what is no object is left to the schemas."""
+    if not isinstance(parameters, dict):
+        return True
+    try:
+        return _compiles(orjson.dumps(parameters))
+    except TypeError:  # nested too deeply, or a number too large: then the engine shall tell, if it can
+        return _conforms(parameters)
+
+
+@lru_cache(512)  # the tools of an application are the same in all its requests
+def _compiles(written: bytes) -> bool:
+    return _conforms(orjson.loads(written))
+
+
+def _conforms(parameters: dict[str, Any]) -> bool:
+    if "$schema" in parameters or "$ref" in str(parameters):
+        return True
+    return conforms(parameters, {}) is not None or not conforms({}, {})
 
 
 @rules.request(
