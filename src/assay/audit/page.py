@@ -6,12 +6,11 @@ made of numbers and dates, are markup.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.audit.plots import axis, bars
 from assay.audit.summary import moment_text, wrong_share
-from assay.errors import UsageError
+from assay.page.render import Markup, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,17 +26,12 @@ _NAMES = 12
 
 
 def page(ledger: Ledger, about: About, coverage: Mapping[str, Mapping[str, tuple[int, int]]]) -> str:
-    """Return the page; raises UsageError where jinja2 is missing."""
-    try:
-        import jinja2  # noqa: PLC0415  of the extra assay[audit]
-    except ImportError:
-        raise UsageError("--html needs the extra: pip install 'assay[audit]'") from None
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+    """Return the page."""
     shown = axis([*ledger.by["day"]])
     ranked = ledger.ranked()
-    return environment.get_template("page.html").render(
+    return render(
+        "assay.audit",
+        "page.html",
         about=about,
         total=ledger.total,
         exchanges=ledger.exchanges,
@@ -60,11 +54,9 @@ def page(ledger: Ledger, about: About, coverage: Mapping[str, Mapping[str, tuple
     )
 
 
-def _markup(text: str) -> Any:
-    """Tell the template that a plot is markup."""
-    from markupsafe import Markup  # noqa: PLC0415  comes with jinja2
-
-    return Markup(text)  # noqa: S704  numbers and dates only
+def _markup(text: str) -> Markup:
+    """Tell the template that a plot is markup; it is made of numbers and dates only."""
+    return Markup(text)
 
 
 def _course(ledger: Ledger, shown: Axis | None) -> str:
