@@ -192,9 +192,9 @@ def test_an_unexpected_error_is_one_line_with_a_place(monkeypatch, tmp_path):
 
 
 def test_an_interrupt_prints_what_was_found(monkeypatch):
-    """Ctrl-C gives 130 and the result so far."""
+    """Ctrl-C gives 130, the result so far, and how a run can be gone on with."""
 
-    def interrupted(contract, target, result, watch):
+    def interrupted(contract, target, result, watch, *, journal):
         result.sent = 7
         raise KeyboardInterrupt
 
@@ -203,6 +203,9 @@ def test_an_interrupt_prints_what_was_found(monkeypatch):
     assert done.exit_code == 130
     assert "0 findings in 7 requests" in done.stdout
     assert "(stopped: interrupted)" in done.stdout
+    assert "with --resume FILE, the next run could go on where this one ended" in done.stdout
+    done = assay("run", "http://127.0.0.1:9", "--resume", "journal")
+    assert done.stdout.endswith("the same command goes on from here: journal holds what was answered\n")
 
 
 def test_a_key_is_sent_and_its_enforcement_tested():

@@ -8,7 +8,9 @@ where the body stopped short, or in a TargetError of one line.
 from __future__ import annotations
 
 import re
+import threading
 import time
+import urllib.parse
 import urllib.request
 from http.client import HTTPException, RemoteDisconnected
 from typing import TYPE_CHECKING, Any
@@ -46,13 +48,14 @@ _DEFAULTS = (("user-agent", "assay"), ("accept", "*/*"), ("accept-encoding", "id
 
 
 class Sender:
-    """A target's ``Send``: thread-safe, one pool of kept-alive connections.
+    """A target's ``Send``: thread-safe, every thread with connections of its own, which are kept alive.
 
     ``base_url``  ``http(s)://host[:port][/path]``, without credentials, query or fragment.
     ``headers``   fields for every request that does not bring its own of that name (``Authorization``).
-    ``timeout``   seconds for a whole exchange; ``idle`` seconds between two bytes (default: ``timeout``).
+    ``timeout``   seconds for a whole exchange, and so for every wait inside it.
     ``limit``     bytes of a response's body that are read and kept.
     ``bases``     base paths of the operations (``/v1``); a path in ``base_url`` takes their place.
+    ``proxy``     ``http(s)://host:port``; None stands for the one of the environment, if there is one.
     """
 
     def __init__(
@@ -61,21 +64,21 @@ class Sender:
         *,
         headers: HeadersLike = (),
         timeout: float = 60.0,
-        idle: float | None = None,
         limit: int = 16 * 1024 * 1024,
         bases: Iterable[str] = ("/v1",),
+        proxy: str | None = None,
     ) -> None:
         self._origin, self._path = _address(base_url)
         self._headers = Headers(headers)
         self._timeout = timeout
         self._limit = limit
         self._bases = sorted((base.rstrip("/") for base in bases), key=len, reverse=True)
-        pause = timeout if idle is None else min(idle, timeout)
-        self._pools = _manager(self._origin, urllib3.Timeout(connect=min(_CONNECT, timeout), read=pause))
+        self._times = urllib3.Timeout(connect=min(_CONNECT, timeout), read=timeout)
+        self._proxy = _proxy(self._origin) if proxy is None else _proxy_url(proxy)
         # A forwarding proxy is asked in absolute form; everything else, a tunnel too, by the path alone.
-        forwarded = self._pools.proxy is not None and self._origin.startswith("http://")
+        forwarded = self._proxy is not None and self._origin.startswith("http://")
         self._placeholder = f"{self._origin}/" if forwarded else "/"
-        self._idle = pause
+        self._local = threading.local()
         self._watchdog = Watchdog()
 
     def __call__(self, request: Request, /) -> Response:
@@ -88,8 +91,8 @@ class Sender:
         return Response(answer.status, list(answer.headers.items()), body, elapsed=elapsed, broken=broken)
 
     def afresh(self, request: Request, /) -> Response:
-        """Send one request on a new connection; the idle ones are closed."""
-        self._pools.clear()
+        """Send one request on a new connection; this thread's idle ones are closed."""
+        self.close()
         return self(request)
 
     def url(self, target: str) -> str:
@@ -102,8 +105,15 @@ class Sender:
         return tuple(name for name, _ in self._headers.fields)
 
     def close(self) -> None:
-        """Close the idle connections."""
-        self._pools.clear()
+        """Close this thread's idle connections; those of threads that have ended are closed already."""
+        self._pools().clear()
+
+    def _pools(self) -> urllib3.PoolManager:
+        # What a server left unread on a connection must meet the next request of that thread, and of no other.
+        pools: urllib3.PoolManager | None = getattr(self._local, "pools", None)
+        if pools is None:
+            pools = self._local.pools = _manager(self._proxy, self._times)
+        return pools
 
     def _exact(self, target: str) -> str:
         if target.startswith(("http://", "https://")):
@@ -125,16 +135,20 @@ class Sender:
         fields = _Fields(self._fields(request), target=self._exact(request.target), ward=ward)
         for _ in range(_IDLE_CONNECTIONS + 1):
             try:
-                return self._pools.connection_from_url(self._origin).urlopen(
-                    request.method,
-                    self._placeholder,
-                    body=request.body or None,
-                    headers=fields,
-                    redirect=False,
-                    retries=False,
-                    assert_same_host=False,
-                    preload_content=False,
-                    decode_content=False,
+                return (
+                    self._pools()
+                    .connection_from_url(self._origin)
+                    .urlopen(
+                        request.method,
+                        self._placeholder,
+                        body=request.body or None,
+                        headers=fields,
+                        redirect=False,
+                        retries=False,
+                        assert_same_host=False,
+                        preload_content=False,
+                        decode_content=False,
+                    )
                 )
             except (HTTPError, OSError) as error:
                 if ward.expired or isinstance(error, ReadTimeoutError) or not fields.trace.reused:
@@ -158,10 +172,9 @@ class Sender:
                     return bytes(body[: self._limit]), f"more than {self._limit} bytes, not read to the end"
                 if ward.expired:
                     break
-        except ReadTimeoutError:
-            return bytes(body), f"time-out: no byte for {self._idle:g} s"
         except (HTTPError, OSError, ValueError) as error:
-            return bytes(body), self._late() if ward.expired else _cut(error, len(body))
+            late = ward.expired or isinstance(error, ReadTimeoutError)
+            return bytes(body), self._late() if late else _cut(error, len(body))
         finally:
             # Nothing remains unread on a connection that is kept: close() drops one that was not read to its end.
             answer.close()
@@ -182,7 +195,7 @@ class Sender:
         if isinstance(error, NewConnectionError):
             return f"cannot connect to {place}: {_plain(error.__cause__ or error)}"
         if ward.expired or isinstance(error, ReadTimeoutError):
-            return f"time-out: no response from {place} within {min(self._idle, self._timeout):g} s"
+            return f"time-out: no response from {place} within {self._timeout:g} s"
         if isinstance(error, SSLError):
             return f"cannot connect to {place}: TLS failed ({_plain(error.args[0] if error.args else error)})"
         if len(error.args) > 1:
@@ -270,16 +283,37 @@ def _address(base_url: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.host}{port}", (parts.path or "").rstrip("/")
 
 
-def _manager(origin: str, timeout: urllib3.Timeout) -> urllib3.PoolManager:
+def _proxy(origin: str) -> str | None:
+    """The proxy that the environment names for an origin (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY)."""
     scheme, _, netloc = origin.partition("://")
-    proxy = urllib.request.getproxies().get(scheme)
-    manager: urllib3.PoolManager
+    named = urllib.request.getproxies()
+    proxy = named.get(scheme) or named.get("all")
     # What listens on this machine's own loopback cannot be reached through another one.
     near = parse_url(origin).host in ("127.0.0.1", "localhost", "[::1]")
-    if proxy and not near and not urllib.request.proxy_bypass(netloc):
-        manager = urllib3.ProxyManager(proxy, maxsize=_IDLE_CONNECTIONS, timeout=timeout)
-    else:
+    return None if not proxy or near or urllib.request.proxy_bypass(netloc) else _proxy_url(proxy)
+
+
+def _proxy_url(proxy: str) -> str:
+    """A proxy as a URL; one without a scheme, as environments have it, is meant as http."""
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    try:
+        parts = parse_url(url)
+    except HTTPError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.host:
+        # It may hold a password, so it is not repeated.
+        raise UsageError("the proxy must be http://host:port or https://host:port")
+    return url
+
+
+def _manager(proxy: str | None, timeout: urllib3.Timeout) -> urllib3.PoolManager:
+    manager: urllib3.PoolManager
+    if proxy is None:
         manager = urllib3.PoolManager(maxsize=_IDLE_CONNECTIONS, timeout=timeout)
+    else:
+        given = parse_url(proxy).auth
+        headers = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(given)) if given else None
+        manager = urllib3.ProxyManager(proxy, maxsize=_IDLE_CONNECTIONS, timeout=timeout, proxy_headers=headers)
     manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
     return manager
 

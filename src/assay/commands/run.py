@@ -6,17 +6,21 @@ before the first request.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import hashlib
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import orjson
 from rich.console import Console
 
 from assay.adapters.serve import serve
 from assay.commands import options
 from assay.commands.target import target_at
 from assay.conformance.documents import Document
+from assay.conformance.journal import Journal
 from assay.conformance.outline import outline
 from assay.conformance.report import Live, show, show_plan
 from assay.conformance.result import Options, Result, Target
@@ -26,6 +30,8 @@ from assay.errors import UsageError
 from assay.reference.server import application
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from assay.contract import Contract
 
 __all__ = ["run"]
@@ -46,6 +52,22 @@ CLEAN, FINDINGS, INTERRUPTED = 0, 1, 130
 @click.option("--max-requests", default=300, show_default=True, type=click.IntRange(1), metavar="N")
 @click.option("--max-time", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="For the whole run.")
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0, min_open=True), metavar="SECONDS")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Test so many operations at once: for servers that are slow and serve several clients.",
+)
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Requests per second at most.")
+@click.option("--proxy", metavar="URL", help="A forward proxy  [default: HTTP_PROXY, HTTPS_PROXY of the environment]")
+@click.option(
+    "--resume",
+    "journal_file",
+    metavar="FILE",
+    help="Keep the target's answers in FILE (for your eyes only: mode 0600), and go on with a run that it holds.",
+)
 @click.option("--seed", default=0, show_default=True, type=int, help="The same seed draws the same cases.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON; - is the standard output.")
 @click.option("--junit", "junit_file", metavar="FILE", help="Write the result as JUnit XML.")
@@ -57,8 +79,10 @@ def run(url: str | None, **given: Any) -> int:
     A URL without a path (http://host:8000) stands for the base path of the description, /v1 for the OpenAI API. A URL
     with a path is the root of the API as it is: http://host/v1, http://host/v1beta/openai.
     """
-    for file in (given["json_file"], given["junit_file"]):
+    for file in (given["json_file"], given["junit_file"], given["journal_file"]):
         _writable(file)
+    if given["journal_file"] and url is None:
+        raise UsageError("--resume needs the URL of a server: the embedded one forgets what it was asked")
     contract = load(given["description"], overlays=given["overlays"], layer=given["layer"], off=given["off"])
     if given["planned"]:
         asked = _options(given)
@@ -78,15 +102,17 @@ def _tested(contract: Contract, addressed: tuple[str, Target], given: dict[str, 
     asked = _options(given)
     result = Result(asked)
     interrupted = False
-    try:
-        with Live(console, asked.requests) as live:
-            test(contract, target, result, live)
-    except KeyboardInterrupt:
-        interrupted = True
-        result.stopped = "interrupted"
+    with _journal(contract, base_url, asked, given) as journal:
+        try:
+            with Live(console, asked.requests) as live:
+                test(contract, target, result, live, journal=journal)
+        except KeyboardInterrupt:
+            interrupted = True
+            result.stopped = "interrupted"
     document = Document(result, target, base_url, bodies=given["show_bodies"])
     _written(document, given)
     show(console, document)
+    _tell_how_to_go_on(console, result, given["journal_file"])
     if interrupted:
         return INTERRUPTED
     return FINDINGS if result.failed else CLEAN
@@ -99,7 +125,39 @@ def _options(given: dict[str, Any]) -> Options:
         requests=given["max_requests"],
         seconds=given["max_time"],
         seed=given["seed"],
+        workers=given["workers"],
+        rate=given["rate"],
     )
+
+
+@contextmanager
+def _journal(contract: Contract, base_url: str, asked: Options, given: dict[str, Any]) -> Iterator[Journal | None]:
+    """The journal of a run, where one was asked for; its heading holds all that decides what is sent and found."""
+    if given["journal_file"] is None:
+        yield None
+        return
+    described = orjson.dumps(contract.api.documents, option=orjson.OPT_SORT_KEYS)
+    heading = {
+        "version": version("assay"),
+        "target": base_url,
+        "description": hashlib.sha256(described).hexdigest(),
+        "model": asked.model,
+        "operations": list(asked.operations),
+        "budget": asked.requests,
+        "seed": asked.seed,
+        "rules": sorted(given["off"]),
+    }
+    with Journal(Path(given["journal_file"]), heading) as journal:
+        yield journal
+
+
+def _tell_how_to_go_on(console: Console, result: Result, journal_file: str | None) -> None:
+    if result.replayed:
+        console.print(f"{result.replayed} of {result.sent} requests were answered by {journal_file}", soft_wrap=True)
+    if result.stopped and journal_file is not None:
+        console.print(f"the same command goes on from here: {journal_file} holds what was answered", soft_wrap=True)
+    elif result.stopped == "interrupted":
+        console.print("with --resume FILE, the next run could go on where this one ended", soft_wrap=True)
 
 
 def _writable(file: str | None) -> None:

@@ -27,11 +27,11 @@ def target_at(url: str, contract: Contract, given: dict[str, Any]) -> tuple[str,
     # A key that merely stands in the environment proves nothing of the target; one that was named does.
     enforced = asked or any(_field(text)[0].lower() == "authorization" for text in given["headers"])
     bases = {base for operation in contract.operations for base in operation.bases}
-    send = Sender(url, headers=headers, timeout=given["timeout"], bases=bases)
+    send = Sender(url, headers=headers, timeout=given["timeout"], bases=bases, proxy=given["proxy"])
     anonymous = None
     if enforced:
         rest = [(name, value) for name, value in headers if name.lower() != "authorization"]
-        anonymous = Sender(url, headers=rest, timeout=given["timeout"], bases=bases)
+        anonymous = Sender(url, headers=rest, timeout=given["timeout"], bases=bases, proxy=given["proxy"])
     return url, Target(send, send.url, anonymous, send.field_names, send.afresh)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from assay.model import Operation
     from assay.violation import Severity
 
-__all__ = ["Exchange", "Outcome", "absent", "authentication", "judge", "no_answer", "words"]
+__all__ = ["Exchange", "Outcome", "absent", "authentication", "judge", "no_answer", "server_down", "words"]
 
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, BAD_METHOD = 400, 401, 403, 404, 405
 TOO_LARGE, UNPROCESSABLE, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED = 413, 422, 429, 500, 501
@@ -122,6 +122,12 @@ def no_answer(contract: Contract, operation: Operation, reason: str, *, late: bo
     """The target lives, yet gave no response to this request; only late is a hazard, for models may be slow."""
     severity: Severity = "hazard" if late else "violation"
     return Violation("http/no-response", "response", (), "a response", reason, _stated(contract, operation), severity)
+
+
+def server_down() -> Violation:
+    """The target answers nothing any more, not even whether it lives."""
+    wanted, got = "a target that goes on answering", "no connection and no response any more"
+    return Violation("http/server-down", "response", (), wanted, got)
 
 
 def words(response: Response) -> str:

@@ -7,12 +7,13 @@ one, and from then on every request gets a connection of its own.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
 
-from assay.conformance.pace import Silent
+from assay.conformance.pace import Enough, Silent
 from assay.violation import Violation
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ _SOURCE = "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3"
 
 
 class Connection:
-    """Sends exchanges one after the other; ``fresh`` sends on a new connection, None where that cannot be had.
+    """Sends exchanges, those of one thread one after the other on one connection.
+
+    ``fresh`` sends on a new connection, None where that cannot be had.
 
     ``spoiled`` is the exchange whose body was left unread, once it is proven, with the next request as its ``then``,
     which got ``status``.
@@ -39,34 +42,43 @@ class Connection:
         self.spoiled: Exchange | None = None
         self.status = 0
         self._courier, self._fresh = courier, fresh
-        self._before: Exchange | None = None
+        self._thread = _Thread()
 
-    def __call__(self, exchange: Exchange, *, beyond: bool = False) -> Response:
+    def __call__(self, exchange: Exchange) -> Response:
         """Send a request; raises what the courier raises."""
         if self._fresh is None or self.spoiled is not None:
-            return self._courier(exchange.request, send=self._fresh, beyond=beyond)
-        before, self._before = self._before, None
-        response = self._courier(exchange.request, beyond=beyond)
+            return self._courier(exchange.request, send=self._fresh)
+        before, self._thread.before = self._thread.before, None
+        response = self._courier(exchange.request)
         if before is not None and _doubtful(exchange, response):
             response = self._asked_again(before, exchange, response, self._fresh)
         if response.status >= _BAD_REQUEST and exchange.request.body:
-            self._before = replace(exchange, response=response)
+            self._thread.before = replace(exchange, response=response)
         return response
 
     def _asked_again(self, before: Exchange, exchange: Exchange, response: Response, fresh: Send) -> Response:
-        """Ask on a new connection; where the answer differs, show that it was the connection."""
-        again = self._courier(exchange.request, send=fresh, beyond=True)
+        """Ask on a new connection; where the answer differs, show that it was the connection.
+
+        What cannot be asked any more is not blamed on anybody: the budget is spent.
+        """
+        again = self._courier(exchange.request, send=fresh)
         if again.status == response.status:
             return again
         try:
-            self._courier(before.request, send=fresh, beyond=True)
-            after = self._courier(exchange.request, beyond=True)
-        except Silent:
+            self._courier(before.request, send=fresh)
+            after = self._courier(exchange.request)
+        except (Silent, Enough):
             return again
         if after.status == response.status:
             self.spoiled = replace(before, then=exchange.request)
             self.status = after.status
         return again
+
+
+class _Thread(threading.local):
+    """What a thread sent before and was refused, if its body may still lie unread."""
+
+    before: Exchange | None = None
 
 
 def violation(status: int) -> Violation:

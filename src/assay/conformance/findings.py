@@ -48,6 +48,7 @@ _SHARED = {"http/error-envelope", "http/server-down", "http/authentication", "ht
 class Finding:
     """One cause. ``exchange`` is the smallest seen so far; ``flaky`` means that the repeat did not show it.
 
+    ``unrepeated`` means that the run ended before it could be repeated.
     Where one operation accepts several kinds of invalid request, or writes null in several places, ``parts`` holds the
     most telling of them, each as a finding of its own, and ``kinds`` says how many there are.
     """
@@ -56,6 +57,7 @@ class Finding:
     exchange: Exchange
     count: int = 1
     flaky: bool = False
+    unrepeated: bool = False
     operations: list[str] = field(default_factory=list)
     kinds: int = 1
     parts: tuple[Finding, ...] = ()
@@ -156,7 +158,7 @@ def _group(name: Key, finding: Finding) -> Key:
 
 def _merged(group: list[Finding]) -> Finding:
     """One finding of the causes of a group; what was seen twice counts, the rest only where there is nothing else."""
-    found = [finding for finding in group if not finding.flaky] or group
+    found = [finding for finding in group if not (finding.flaky or finding.unrepeated)] or group
     if len(found) == 1:
         return found[0]
     smallest = min(found, key=lambda finding: _size(finding.exchange))
@@ -170,6 +172,7 @@ def _merged(group: list[Finding]) -> Finding:
         smallest.exchange,
         count=sum(finding.count for finding in found),
         flaky=smallest.flaky,
+        unrepeated=smallest.unrepeated,
         operations=smallest.operations,
         kinds=len(found),
         parts=_told(found, smallest),

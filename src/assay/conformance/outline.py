@@ -7,7 +7,6 @@ a target does not serve, its share goes to the others.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import TYPE_CHECKING
 
 from assay.conformance import plan
@@ -82,10 +81,7 @@ def _can(contract: Contract, probing: Probing, phase: str, operation: Operation)
 
 def _spread(shares: list[tuple[Share, Probing]], phase: str, requests: int) -> int:
     """Give each share its part by weight; return how many were given."""
-    given = 0
-    for number, (share, probing) in enumerate(shares):
-        weights = sum(one.weight for _, one in shares[number:])
-        part = ceil((requests - given) * probing.weight / weights)
+    given = plan.spread(requests, [one.weight for _, one in shares])
+    for (share, _), part in zip(shares, given, strict=True):
         setattr(share, phase, part)
-        given += part
-    return given
+    return sum(given)

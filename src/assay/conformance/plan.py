@@ -7,6 +7,7 @@ merely allows, and an operation gets requests only for what can still tell somet
 from __future__ import annotations
 
 from difflib import get_close_matches
+from math import ceil
 from typing import TYPE_CHECKING
 
 import orjson
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from assay.conformance.result import Options
     from assay.model import Api, Operation
 
-__all__ = ["PHASES", "candidates", "identity", "models_request", "opened", "scenarios", "select", "served"]
+__all__ = [
+    "PHASES", "candidates", "identity", "is_below", "levels", "models_request", "opened", "scenarios", "select",
+    "served", "spread",
+]  # fmt: skip
 
 _OK = 200
 _DEFAULTS = {"embedding": "text-embedding-3-small", "moderation": "omni-moderation-latest"}
@@ -67,6 +71,21 @@ def select(api: Api, names: Sequence[str]) -> tuple[Operation, ...]:
 def is_below(path: str, above: str) -> bool:
     """Whether a path lies below another: ``/threads/{thread_id}/runs`` below ``/threads``."""
     return path.startswith(f"{above}/")
+
+
+def levels(operations: Sequence[Operation]) -> list[list[Operation]]:
+    """The operations by how many others' paths theirs lies below, so that what is not served is known in time."""
+    paths = {operation.path for operation in operations}
+    depths = {path: sum(is_below(path, above) for above in paths) for path in paths}
+    return [[o for o in operations if depths[o.path] == depth] for depth in sorted(set(depths.values()))]
+
+
+def spread(requests: int, weights: Sequence[float]) -> list[int]:
+    """Share requests out by weight, whole ones, so that early ones get the larger part of what cannot be divided."""
+    given: list[int] = []
+    for number, weight in enumerate(weights):
+        given.append(ceil((requests - sum(given)) * weight / sum(weights[number:])))
+    return given
 
 
 def models_request(api: Api) -> Request:

@@ -186,6 +186,8 @@ def _finding(console: Console, document: Document, number: int, finding: Finding
         head.append("  hazard")
     if finding.flaky:
         head.append("  flaky: not seen when repeated")
+    if finding.unrepeated:
+        head.append("  not repeated")
     console.print(head, soft_wrap=True)
     # Nothing here is wrapped by us, so that pointers and the curl line can be copied from any terminal.
     for line in document.lines(finding):

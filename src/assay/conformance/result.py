@@ -39,13 +39,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to do: ``operations`` by id, path or ``METHOD path`` (all when empty); ``seconds`` for the whole run."""
+    """What to do: ``operations`` by id, path or ``METHOD path`` (all when empty); ``seconds`` for the whole run.
+
+    ``workers`` is how many threads send, ``rate`` how many requests may go out in one second.
+    """
 
     model: str | None = None
     operations: tuple[str, ...] = ()
     requests: int = 300
     seconds: float | None = None
     seed: int = 0
+    workers: int = 1
+    rate: float | None = None
 
 
 @dataclass(slots=True)
@@ -82,6 +87,7 @@ class Watch(Protocol):
 class Result:
     """All that a run has to tell. ``stopped`` says why it ended before its budget was used, or is empty.
 
+    ``replayed`` counts those of the requests that were answered by a journal.
     ``unproven`` counts generated cases that the contract labelled otherwise than the generator; they are not sent.
     ``counts`` says which sites the requests tried, ``universes`` by operation which there are.
     """
@@ -91,6 +97,7 @@ class Result:
     findings: Findings = field(default_factory=Findings)
     tallies: dict[str, Tally] = field(default_factory=dict)
     sent: int = 0
+    replayed: int = 0
     seconds: float = 0.0
     stopped: str = ""
     unproven: int = 0

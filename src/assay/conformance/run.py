@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from math import ceil
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
 from assay.conformance import plan
-from assay.conformance.checks import Exchange, authentication
+from assay.conformance.checks import Exchange, authentication, server_down
 from assay.conformance.findings import LENIENT
 from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
 from assay.conformance.probing import Probing
 from assay.conformance.search import search
 from assay.conformance.trial import Trial
+from assay.conformance.workers import each
 from assay.errors import TargetError
 from assay.generate.cases import cases
 from assay.generate.coverage import Universe, key
 from assay.generate.dials import DIALS
-from assay.violation import Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hypothesis.strategies import SearchStrategy
 
     from assay.conformance.findings import Key
+    from assay.conformance.journal import Journal
     from assay.conformance.result import Result, Tally, Target, Watch
     from assay.contract import Contract
     from assay.generate.cases import Case
@@ -47,8 +49,18 @@ _NEEDS_KEY = (
 )
 
 
-def run(contract: Contract, target: Target, result: Result, watch: Watch, *, clock: Clock | None = None) -> None:
+def run(
+    contract: Contract,
+    target: Target,
+    result: Result,
+    watch: Watch,
+    *,
+    clock: Clock | None = None,
+    journal: Journal | None = None,
+) -> None:
     """Test a target and fill ``result`` (made with the options) while the run goes.
+
+    What ``journal`` knows of an earlier session of the same run is not sent again.
 
     Raises ``TargetError`` when the target cannot be reached, serves nothing of the API, or refuses the user's
     credentials; ``UsageError`` for unknown operations. After ``KeyboardInterrupt`` the result holds what was found.
@@ -57,17 +69,20 @@ def run(contract: Contract, target: Target, result: Result, watch: Watch, *, clo
     result.operations = plan.select(contract.api, options.operations)
     clock = clock or Clock()
     alive = plan.models_request(contract.api)
-    courier = Courier(target.send, alive, options.requests, options.seconds, clock)
+    courier = Courier(target.send, alive, options.requests, options.seconds, clock, options.rate, journal)
     phases = _Phases(contract, target, Trial(contract, courier, result, watch, target.fresh))
+    courier.greet()
     try:
-        phases.run()
+        with courier.turn:
+            phases.run()
     except Enough:
         result.stopped = "" if courier.sent >= options.requests else "time is up"
     except Dead as dead:
         result.stopped = "the target stopped answering"
         phases.died(str(dead))
     finally:
-        result.sent, result.seconds = courier.sent, clock.now() - courier.began
+        result.sent, result.replayed = courier.sent, courier.replayed
+        result.seconds = clock.now() - courier.began
 
 
 class _Phases:
@@ -84,8 +99,8 @@ class _Phases:
         """Go through all phases; ``Enough`` and ``Dead`` end them."""
         self.result.tallies.update((o.id, plan.opened(o, self.result.options)) for o in self.result.operations)
         models = self._discover()
-        for operation in self._open():
-            self._scenarios(operation, models)
+        for level in plan.levels(self._open()):
+            self._each(level, lambda operation: self._scenarios(operation, models))
         self._authentication()
         for phase in plan.PHASES:
             self._phase(phase)
@@ -101,8 +116,11 @@ class _Phases:
         """One finding for a dead target, with the request that was its last."""
         if self.trial.last is None:
             raise TargetError(reason)
-        wanted, got = "a target that goes on answering", "no connection and no response any more"
-        self.trial.record(self.trial.last, Violation("http/server-down", "response", (), wanted, got))
+        self.trial.record(self.trial.last, server_down())
+
+    def _each(self, operations: list[Operation], do: Callable[[Operation], object]) -> None:
+        """Do something with every operation, by as many workers as were asked for."""
+        each(self.result.options.workers, self.courier, operations, do)
 
     def _open(self) -> list[Operation]:
         return [o for o in self.result.operations if not self.result.tallies[o.id].closed]
@@ -148,7 +166,8 @@ class _Phases:
                 break
         if tally.sent and not tally.accepted:
             tally.closed = tally.closed or next(iter(tally.refusals), "its simplest valid request is not accepted")
-        earlier = plan.identity(self.trial.last.response if self.trial.last else None)
+        latest = self.trial.latest.get(operation.id)
+        earlier = plan.identity(latest.response if latest else None)
         for name, request in plan.scenarios(operation, tally.model, earlier)[1:]:
             if tally.closed:
                 return
@@ -186,19 +205,32 @@ class _Phases:
         raise TargetError(f"nothing of this API is served here ({why}); asked first: {place}. Is the base path right?")
 
     def _phase(self, phase: str) -> None:
-        """Share the phase's requests out over the operations by their weights; what one leaves, the next ones get."""
-        operations = self._open()
-        weights = [self._probing(operation).weight for operation in operations]
-        budget = int(self.courier.left * plan.PHASES[phase])
-        for number, operation in enumerate(operations):
-            share = ceil(budget * weights[number] / sum(weights[number:]))
-            self.watch.begin(phase, operation.id)
-            before = self.courier.sent
-            if phase == "search":
-                self._search(operation, share)
-            else:
-                self._probe(phase, operation, share)
-            budget = max(0, budget - (self.courier.sent - before))
+        """Share the phase's requests out over the operations by their weights; what some leave, the others get.
+
+        Shares are given out before any is used, and counted for each operation: so the workers do not matter.
+        """
+        budget, hungry = int(self.courier.left * plan.PHASES[phase]), self._open()
+        while budget > 0 and hungry:
+            weights = [self._probing(operation).weight for operation in hungry]
+            shares = {o.id: n for o, n in zip(hungry, plan.spread(budget, weights), strict=True) if n}
+            used = self._spent(phase, [o for o in hungry if o.id in shares], shares)
+            budget -= sum(used.values())
+            hungry = [o for o in self._open() if used.get(o.id, 0) >= shares.get(o.id, 1)]
+
+    def _spent(self, phase: str, operations: list[Operation], shares: dict[str, int]) -> dict[str, int]:
+        """Let operations spend their shares of a phase; return what each has really sent."""
+        tallies = self.result.tallies
+        before = {o.id: tallies[o.id].sent for o in operations}
+        self._each(operations, lambda operation: self._step(phase, operation, shares[operation.id]))
+        return {o.id: tallies[o.id].sent - before[o.id] for o in operations}
+
+    def _step(self, phase: str, operation: Operation, requests: int) -> None:
+        """Spend an operation's share of a phase."""
+        self.watch.begin(phase, operation.id)
+        if phase == "search":
+            self._search(operation, requests)
+        else:
+            self._probe(phase, operation, requests)
 
     def _probing(self, operation: Operation) -> Probing:
         """The probes of an operation; from now on its sites count for contract coverage."""
@@ -212,9 +244,9 @@ class _Phases:
     def _probe(self, side: str, operation: Operation, requests: int) -> None:
         """Send the next probes of an operation from one side."""
         tally, counts = self._tally(operation), self.result.counts
-        until = self.courier.sent + requests
+        until = tally.sent + requests
         drawn = self._probing(operation).draw(side, counts.inside)
-        while self.courier.sent < until and not tally.closed:
+        while tally.sent < until and not tally.closed:
             site, case = next(drawn, (None, None))
             if site is None or case is None:
                 return
@@ -228,8 +260,8 @@ class _Phases:
         strategy = self._cases(operation)
         if strategy.is_empty:
             return
-        seed = zlib.crc32(f"{self.result.options.seed}/{self.courier.sent}/{operation.id}".encode())
         tally = self._tally(operation)
+        seed = zlib.crc32(f"{self.result.options.seed}/{tally.sent}/{operation.id}".encode())
         known = self.small.setdefault(operation.id, set())
 
         def attempt(case: Case) -> frozenset[object]:
@@ -239,7 +271,7 @@ class _Phases:
             # What is long on purpose stays long, and slow models pay for every try to shorten it.
             return frozenset() if len(case.request.body) > _BULKY else _worth_shrinking(shown, known)
 
-        search(strategy, attempt, known=known, requests=requests, seed=seed, spent=lambda: self.courier.sent)
+        search(strategy, attempt, known=known, requests=requests, seed=seed, spent=lambda: tally.sent)
 
     def _cases(self, operation: Operation) -> SearchStrategy[Case]:
         """Valid and invalid cases of an operation, with the model that serves it."""

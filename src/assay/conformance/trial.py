@@ -10,11 +10,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from assay.conformance.checks import Exchange, absent, judge, no_answer
+from assay.conformance.checks import Exchange, absent, judge, no_answer, server_down
 from assay.conformance.connection import Connection
 from assay.conformance.connection import violation as spoiled
 from assay.conformance.findings import Key, general, key
-from assay.conformance.pace import Silent
+from assay.conformance.pace import Dead, Silent
 from assay.generate.coverage import Observer
 
 if TYPE_CHECKING:
@@ -33,12 +33,16 @@ _REFUSALS = 2  # right answers after which an invalid place is asked about no mo
 
 
 class Trial:
-    """Tries cases on one target and keeps the result up to date."""
+    """Tries cases on one target and keeps the result up to date.
+
+    ``latest`` holds the last exchange of every operation; ``last`` that of all, or the one after which the target died.
+    """
 
     def __init__(self, contract: Contract, courier: Courier, result: Result, watch: Watch, fresh: Send | None) -> None:
         self.contract, self.courier, self.result, self.watch = contract, courier, result, watch
         self._connection = Connection(courier, fresh)
         self.last: Exchange | None = None
+        self.latest: dict[str, Exchange] = {}
         self._seen: dict[Request, frozenset[Key]] = {}
         self._refused: Counter[object] = Counter()
         self._observer = Observer(contract.api, contract.schemas)
@@ -79,14 +83,13 @@ class Trial:
     def _exchanged(self, exchange: Exchange) -> tuple[tuple[Violation, ...], Exchange]:
         """Send, judge and count."""
         tally = self.result.tallies[exchange.operation.id]
-        self.last = exchange
         tally.sent += 1
         if exchange.flaw is None:
             tally.valid += 1
         else:
             tally.invalid += 1
         violations, exchange, refusal = self._sent(exchange)
-        self.last = exchange
+        self.last = self.latest[exchange.operation.id] = exchange
         self._late(tally, violations)
         response = exchange.response
         if response is None or response.broken:
@@ -102,13 +105,18 @@ class Trial:
             tally.refusals[refusal] += 1
         return violations, exchange
 
-    def _sent(self, exchange: Exchange, *, beyond: bool = False) -> tuple[tuple[Violation, ...], Exchange, str]:
+    def _sent(self, exchange: Exchange) -> tuple[tuple[Violation, ...], Exchange, str]:
         """Send and judge; the last item is the reason of an honest refusal."""
         unspoiled = self._connection.spoiled is None
         try:
-            response = self._connection(exchange, beyond=beyond)
+            response = self._connection(exchange)
         except Silent as silent:
+            if silent.dead:
+                return (server_down(),), exchange, ""
             return (no_answer(self.contract, exchange.operation, str(silent), late=silent.late),), exchange, ""
+        except Dead:
+            self.last = exchange
+            raise
         if unspoiled and self._connection.spoiled is not None:
             self.record(self._connection.spoiled, spoiled(self._connection.status))
         exchange = replace(exchange, response=response)
@@ -116,14 +124,19 @@ class Trial:
         return outcome.violations, exchange, outcome.unsupported
 
     def _repeat(self, exchange: Exchange, fresh: list[Violation]) -> None:
-        """Send the same request once more; what does not show again is flaky."""
-        self.result.tallies[exchange.operation.id].sent += 1
-        again, replied, _ = self._sent(exchange, beyond=True)
-        shown = {key(replied, violation) for violation in again}
-        for violation in fresh:
-            finding = self.result.findings.get(key(exchange, violation))
+        """Send the same request once more, if the budget allows it; what does not show again is flaky."""
+        found = [(self.result.findings.get(name), name) for name in (key(exchange, violation) for violation in fresh)]
+        for finding, _ in found:
             if finding is not None:
-                finding.flaky = key(exchange, violation) not in shown
+                finding.unrepeated = True
+        if not self.courier.left:
+            return
+        self.result.tallies[exchange.operation.id].sent += 1
+        again, replied, _ = self._sent(exchange)
+        shown = {key(replied, violation) for violation in again}
+        for finding, name in found:
+            if finding is not None:
+                finding.unrepeated, finding.flaky = False, name not in shown
 
     def _late(self, tally: Tally, violations: tuple[Violation, ...]) -> None:
         if not any(v.rule in ("http/no-response", "http/slow-response") and v.severity == "hazard" for v in violations):
