@@ -39,3 +39,12 @@ def test_our_description_is_clean() -> None:
     """The bundled description has no schema that admits nothing."""
     result = CliRunner().invoke(main, ["spec", "lint"], standalone_mode=False)
     assert (result.return_value, "0 schemas" in result.output) == (0, True)
+
+
+def test_a_path_of_null_is_named(tmp_path: Path) -> None:
+    """A path item or webhook that is null, as a merge leaves it, is told by its place."""
+    path = tmp_path / "lost.json"
+    path.write_text(json.dumps(described({}) | {"webhooks": {"lost": None}}))
+    result = CliRunner().invoke(main, ["spec", "lint", "--description", str(path)], standalone_mode=False)
+    assert result.return_value == 1
+    assert "#/webhooks/lost: expected a path item" in result.output
