@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,12 @@ import orjson
 from rich.console import Console
 
 from assay.adapters.serve import serve
-from assay.commands import options
+from assay.commands import options, reports
 from assay.commands.target import target_at
+from assay.conformance import baseline
 from assay.conformance.documents import Document
 from assay.conformance.journal import Journal
+from assay.conformance.letter import Letter
 from assay.conformance.outline import outline
 from assay.conformance.report import Live, show, show_plan
 from assay.conformance.result import Options, Result, Target
@@ -32,6 +35,8 @@ from assay.reference.server import application
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from assay.commands.reports import Place
+    from assay.conformance.baseline import Baseline
     from assay.contract import Contract
 
 __all__ = ["run"]
@@ -47,7 +52,7 @@ CLEAN, FINDINGS, INTERRUPTED = 0, 1, 130
 @click.option("--key-env", metavar="NAME", help="The variable that holds the API key  [default: OPENAI_API_KEY]")
 @options.description
 @options.overlay
-@options.layer
+@options.layers
 @options.off
 @click.option("--max-requests", default=300, show_default=True, type=click.IntRange(1), metavar="N")
 @click.option("--max-time", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="For the whole run.")
@@ -69,8 +74,9 @@ CLEAN, FINDINGS, INTERRUPTED = 0, 1, 130
     help="Keep the target's answers in FILE (for your eyes only: mode 0600), and go on with a run that it holds.",
 )
 @click.option("--seed", default=0, show_default=True, type=int, help="The same seed draws the same cases.")
-@click.option("--json", "json_file", metavar="FILE", help="Write the result as JSON; - is the standard output.")
-@click.option("--junit", "junit_file", metavar="FILE", help="Write the result as JUnit XML.")
+@reports.options
+@click.option("--baseline", "baseline_file", metavar="FILE", help="Findings in this file are known and fail nothing.")
+@click.option("--update-baseline", is_flag=True, help="Write what this run finds to the baseline.")
 @click.option("--plan", "planned", is_flag=True, help="Print what would be sent, and send nothing.")
 @click.option("--show-bodies", is_flag=True, help="Show the bodies of responses in reports.")
 def run(url: str | None, **given: Any) -> int:
@@ -79,43 +85,79 @@ def run(url: str | None, **given: Any) -> int:
     A URL without a path (http://host:8000) stands for the base path of the description, /v1 for the OpenAI API. A URL
     with a path is the root of the API as it is: http://host/v1, http://host/v1beta/openai.
     """
-    for file in (given["json_file"], given["junit_file"], given["journal_file"]):
-        _writable(file)
-    if given["journal_file"] and url is None:
-        raise UsageError("--resume needs the URL of a server: the embedded one forgets what it was asked")
-    contract = load(given["description"], overlays=given["overlays"], layer=given["layer"], off=given["off"])
+    places = reports.places(given)
+    _journal_possible(url, given["journal_file"])
+    accepted = _baseline(given["baseline_file"], update=given["update_baseline"])
+    layer, *more = options.LAYERS[given["layer"]]
+    contract = load(given["description"], overlays=given["overlays"], layer=layer, off=given["off"])
     if given["planned"]:
         asked = _options(given)
         _, addressed = target_at(url or "http://127.0.0.1", contract, given)
         shares = outline(contract, asked, keyed=addressed.anonymous is not None)
         show_plan(Console(highlight=False), shares, asked.requests)
         return CLEAN
+    result = Result(_options(given), layer=layer, baseline=accepted)
+    if more:
+        result.letter = Letter(load(given["description"], overlays=given["overlays"], layer="strict", off=given["off"]))
     with ExitStack() as stack:
         target = target_at(url or stack.enter_context(serve(application())), contract, given)
-        return _tested(contract, target, given)
+        return _tested(contract, target, result, given, places)
 
 
-def _tested(contract: Contract, addressed: tuple[str, Target], given: dict[str, Any]) -> int:
+def _tested(
+    contract: Contract,
+    addressed: tuple[str, Target],
+    result: Result,
+    given: dict[str, Any],
+    places: tuple[Place, ...],
+) -> int:
     """Run, report, and say how it went."""
     base_url, target = addressed
-    console = Console(stderr=given["json_file"] == "-", highlight=False)
-    asked = _options(given)
-    result = Result(asked)
+    console = Console(stderr=reports.to_stdout(places), highlight=False)
     interrupted = False
-    with _journal(contract, base_url, asked, given) as journal:
+    began = datetime.now(UTC)
+    with _journal(contract, base_url, result.options, given) as journal:
         try:
-            with Live(console, asked.requests) as live:
+            with Live(console, result.options.requests) as live:
                 test(contract, target, result, live, journal=journal)
         except KeyboardInterrupt:
             interrupted = True
             result.stopped = "interrupted"
-    document = Document(result, target, base_url, bodies=given["show_bodies"])
-    _written(document, given)
-    show(console, document)
+    if result.baseline is not None:
+        result.baseline = _compared(result, result.baseline, update=given["update_baseline"] and not interrupted)
+    document = Document(result, target, base_url, bodies=given["show_bodies"], began=began)
+    files = reports.write(document, places)
+    show(console, document, files)
     _tell_how_to_go_on(console, result, given["journal_file"])
     if interrupted:
         return INTERRUPTED
     return FINDINGS if result.failed else CLEAN
+
+
+def _baseline(file: str | None, *, update: bool) -> Baseline | None:
+    """The baseline that a user named; an empty one where it is yet to be written."""
+    if file is None:
+        if update:
+            raise UsageError("--update-baseline: expected --baseline FILE too")
+        return None
+    if update:
+        reports.writable(file)
+        if not Path(file).exists():
+            return baseline.Baseline(file)
+    return baseline.read(file)
+
+
+def _compared(result: Result, known: Baseline, *, update: bool) -> Baseline:
+    """Mark what is known, or make all of it known and write that down."""
+    applied = known.applied(result)
+    if not update:
+        return applied
+    updated = applied.updated(result)
+    try:
+        Path(updated.file).write_text(baseline.written(updated), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
+    return updated.applied(result)
 
 
 def _options(given: dict[str, Any]) -> Options:
@@ -160,24 +202,10 @@ def _tell_how_to_go_on(console: Console, result: Result, journal_file: str | Non
         console.print("with --resume FILE, the next run could go on where this one ended", soft_wrap=True)
 
 
-def _writable(file: str | None) -> None:
-    """Refuse a file that cannot be written before the run, not after it."""
-    if file is None or file == "-":
+def _journal_possible(url: str | None, file: str | None) -> None:
+    """Refuse a journal that cannot be kept before the run, not after it."""
+    if file is None:
         return
-    path = Path(file)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {file}: {'it is' if path.is_dir() else 'its parent is not'} a folder")
-
-
-def _written(document: Document, given: dict[str, Any]) -> None:
-    if given["json_file"] == "-":
-        click.echo(document.json(), nl=False)
-    try:
-        if given["json_file"] not in (None, "-"):
-            Path(given["json_file"]).write_bytes(document.json())
-        if given["junit_file"] == "-":
-            click.echo(document.junit(), nl=False)
-        elif given["junit_file"] is not None:
-            Path(given["junit_file"]).write_text(document.junit(), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename}: {error.strerror}") from error
+    if url is None:
+        raise UsageError("--resume needs the URL of a server: the embedded one forgets what it was asked")
+    reports.writable(file)

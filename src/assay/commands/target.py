@@ -32,7 +32,13 @@ def target_at(url: str, contract: Contract, given: dict[str, Any]) -> tuple[str,
     if enforced:
         rest = [(name, value) for name, value in headers if name.lower() != "authorization"]
         anonymous = Sender(url, headers=rest, timeout=given["timeout"], bases=bases, proxy=given["proxy"])
-    return url, Target(send, send.url, anonymous, send.field_names, send.afresh)
+    return url, Target(send, send.url, anonymous, send.field_names, send.afresh, _secrets(headers))
+
+
+def _secrets(headers: list[tuple[str, str]]) -> tuple[str, ...]:
+    """The values of the user's fields, and what stands behind a scheme such as Bearer, the longest first."""
+    values = {value for _, value in headers} | {value.rpartition(" ")[2] for _, value in headers}
+    return tuple(sorted(values, key=len, reverse=True))
 
 
 def _key(variable: str | None) -> tuple[str, bool]:

@@ -1,14 +1,18 @@
-"""A result as a document for machines: JSON and JUnit XML.
+"""A result as people and machines are told of it: the one view that every report is made from, and the JSON report.
 
-The rule of this module: pure, from a result to text. The JSON is a stable format, told apart by ``format``:
+The rule of this module: pure, from a result to text; what a report may not hold is taken out here, so that no format
+can forget it. The JSON is a stable format, told apart by ``format``; fields are added, never changed:
 
-    {"format": "assay/run/1", "target", "seed", "requests", "seconds", "stopped",
+    {"format": "assay/run/1", "target", "began", "seed", "requests", "seconds", "stopped", "layers": [name],
      "verdict": "conforms" | "findings",
      "coverage": {"inside" | "outside" | "both": [sites tried, sites]},
      "operations": [{"id", "method", "path", "model", "requests", "valid", "invalid", "accepted",
-                     "unsupported": {reason: count}, "closed": reason or "", "coverage": as above}],
-     "findings": [{"rule", "severity", "operations": [id], "count", "flaky", "place", "expected", "got", "message",
-                   "pointer", "column", "request": {"method", "url"}, "status": int or null, "curl",
+                     "unsupported": {reason: count}, "closed": reason or "", "coverage": as above,
+                     "matrix": {column: {"state", "findings"}}}],
+     "baseline": null or {"file", "vanished": [entry]},
+     "findings": [{"rule", "sentence", "severity", "layer", "operations": [id], "count", "flaky", "accepted", "reason",
+                   "place", "expected", "got", "message", "pointer", "column", "request": {"method", "url"},
+                   "status": int or null, "curl",
                    "kinds": how many kinds of invalid request, or places with null, were seen (1 elsewhere),
                    "parts": [{"place", "expected", "got", "pointer", "curl"}], the most telling of several kinds,
                    "response": text, only when bodies are asked for}]}
@@ -16,37 +20,49 @@ The rule of this module: pure, from a result to text. The JSON is a stable forma
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape, quoteattr
 
 import orjson
 
 from assay.conformance.curl import curl
 from assay.conformance.findings import COLUMNS, column
+from assay.conformance.matrix import row
+from assay.conformance.statements import sentence
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from assay.conformance.findings import Finding
     from assay.conformance.result import Result, Target
     from assay.generate.coverage import Share
+    from assay.messages import Response
     from assay.model import Operation
 
 __all__ = ["Document"]
 
-# What XML 1.0 cannot carry, not even as a reference.
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BODY = 4000  # characters of a response that are shown, when they are
+_SHORTEST = 4  # characters of a secret; what is shorter stands everywhere
+# Fields of a response whose values tell of the server and of nobody else.
+_TELLING = frozenset(
+    ("allow", "cache-control", "connection", "content-encoding", "content-length", "content-type", "date",
+     "openai-processing-ms", "openai-version", "retry-after", "server", "transfer-encoding", "x-request-id")
+)  # fmt: skip
+_LIMITS = "x-ratelimit-"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A result, and what it takes to write it down; ``bodies`` says that the bodies of responses may be shown."""
+    """A result, and what it takes to write it down.
+
+    ``bodies`` says that the bodies of responses may be shown; ``began`` is when the run did.
+    """
 
     result: Result
     target: Target
     base_url: str
     bodies: bool = False
+    began: datetime | None = None
 
     def curl(self, finding: Finding) -> str:
         """The line that sends a finding's request again."""
@@ -54,9 +70,16 @@ class Document:
         secret = () if finding.violation.rule == "http/authentication" else self.target.fields
         line = curl(request, self.target.url(request.target), secret=secret)
         then = finding.exchange.then
-        if then is None:
-            return line
-        return f"{line} --next {curl(then, self.target.url(then.target), secret=secret).removeprefix('curl ')}"
+        if then is not None:
+            line += f" --next {curl(then, self.target.url(then.target), secret=secret).removeprefix('curl ')}"
+        return self.hidden(line)
+
+    def hidden(self, text: str) -> str:
+        """A text without the values that the user's header fields have, should a target repeat them."""
+        for secret in self.target.secrets:
+            if len(secret) >= _SHORTEST:
+                text = text.replace(secret, "(hidden)")
+        return text
 
     def lines(self, finding: Finding) -> list[str]:
         """What a finding says, for people: its message, its kinds where there are several, where it is stated."""
@@ -77,7 +100,43 @@ class Document:
         response = finding.exchange.response
         if not self.bodies or response is None:
             return ""
-        return response.body[:_BODY].decode("utf-8", "backslashreplace")
+        return self.hidden(response.body.decode("utf-8", "backslashreplace"))[:_BODY]
+
+    def fields(self, response: Response) -> list[tuple[str, str]]:
+        """The header fields of a response; of those that may be somebody's secret, the names alone."""
+        told = []
+        for name, value in response.headers.fields:
+            plain = name.lower() in _TELLING or name.lower().startswith(_LIMITS)
+            told.append((name, self.hidden(value) if plain else "(left out)"))
+        return told
+
+    def marks(self, finding: Finding) -> list[str]:
+        """What sets a finding apart from a plain one that fails the run."""
+        marks = []
+        if finding.violation.severity == "hazard":
+            marks.append("hazard")
+        if finding.letter:
+            marks.append("strict: by the letter alone")
+        if finding.flaky:
+            marks.append("flaky: not seen when repeated")
+        if finding.unrepeated:
+            marks.append("not repeated: the budget was spent")
+        if finding.accepted:
+            marks.append(f"known: {finding.reason}" if finding.reason else "known")
+        return marks
+
+    def verdict(self) -> tuple[str, str]:
+        """The number of findings that fail the run, and what else there is to count."""
+        found = self.result.all
+        fails = sum(finding.fails for finding in found)
+        open_ones = [finding for finding in found if not finding.accepted]
+        hazards = sum(finding.violation.severity == "hazard" and not finding.letter for finding in open_ones)
+        letter = sum(finding.letter for finding in open_ones)
+        known = len(found) - len(open_ones)
+        more = [_counted(hazards, "hazard")] if hazards else []
+        more += [f"{letter} by the letter alone"] if letter else []
+        more += [f"{known} known"] if known else []
+        return _counted(fails, "finding"), ", ".join(more)
 
     def json(self) -> bytes:
         """The JSON document, with a line break at its end."""
@@ -85,37 +144,19 @@ class Document:
         value = {
             "format": "assay/run/1",
             "target": self.base_url,
+            "began": None if self.began is None else self.began.isoformat(timespec="seconds"),
             "seed": result.options.seed,
             "requests": result.sent,
             "seconds": round(result.seconds, 3),
             "stopped": result.stopped,
+            "layers": list(result.layers),
             "verdict": "findings" if result.failed else "conforms",
             "coverage": _shares(result.covered()),
             "operations": [self._operation(operation) for operation in result.operations],
-            "findings": [self._finding(finding) for finding in result.findings],
+            "baseline": None if result.baseline is None else result.baseline.document(),
+            "findings": [self._finding(finding) for finding in result.all],
         }
         return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-    def junit(self) -> str:
-        """JUnit XML: one test per operation and column, failed by its findings, skipped where nothing was sent."""
-        cases = [case for operation in self.result.operations for case in self._cases(operation)]
-        failed = sum("<failure" in case for case in cases)
-        skipped = sum("<skipped" in case for case in cases)
-        head = (
-            f'<testsuite name="assay" tests="{len(cases)}" failures="{failed}" errors="0" skipped="{skipped}" '
-            f'time="{self.result.seconds:.3f}">'
-        )
-        return "\n".join(
-            [
-                '<?xml version="1.0" encoding="utf-8"?>',
-                "<testsuites>",
-                head,
-                *cases,
-                "</testsuite>",
-                "</testsuites>",
-                "",
-            ]
-        )
 
     def _operation(self, operation: Operation) -> dict[str, Any]:
         tally = self.result.tallies[operation.id]
@@ -131,16 +172,24 @@ class Document:
             "unsupported": dict(tally.refusals),
             "closed": tally.closed,
             "coverage": _shares(self.result.covered([operation.id])),
+            "matrix": {
+                name: {"state": cell.state, "findings": cell.findings}
+                for name, cell in zip(COLUMNS, row(self.result, operation), strict=True)
+            },
         }
 
     def _finding(self, finding: Finding) -> dict[str, Any]:
         violation, exchange = finding.violation, finding.exchange
         value: dict[str, Any] = {
             "rule": violation.rule,
+            "sentence": sentence(violation.rule),
             "severity": violation.severity,
+            "layer": "strict" if finding.letter else self.result.layer,
             "operations": list(finding.operations),
             "count": finding.count,
             "flaky": finding.flaky,
+            "accepted": finding.accepted,
+            "reason": finding.reason,
             "place": violation.place,
             "expected": violation.expected,
             "got": violation.got,
@@ -167,34 +216,10 @@ class Document:
             "curl": self.curl(part),
         }
 
-    def _cases(self, operation: Operation) -> list[str]:
-        tally = self.result.tallies[operation.id]
-        mine = [f for f in self.result.findings if f.operations[0] == operation.id]
-        if not tally.sent:
-            reason = tally.closed or "not reached within the budget"
-            return [_case(operation.id, "all", f"<skipped message={_quoted(reason)}/>")]
-        cases = []
-        for name in COLUMNS:
-            found = [f for f in mine if column(f.violation) == name]
-            cases.append(_case(operation.id, name, "".join(self._failure(f) for f in found if f.fails)))
-        return cases
-
-    def _failure(self, finding: Finding) -> str:
-        violation = finding.violation
-        flaky = "flaky: " if finding.flaky else ""
-        lines = [*self.lines(finding), self.curl(finding), self.body(finding)]
-        text = escape(_NOT_XML.sub("?", "\n".join(line for line in lines if line)))
-        return f"<failure type={_quoted(violation.rule)} message={_quoted(flaky + violation.message)}>{text}</failure>"
-
 
 def _shares(covered: Share) -> dict[str, tuple[int, int]]:
     return {"inside": covered.inside, "outside": covered.outside, "both": covered.both}
 
 
-def _case(operation: str, name: str, inside: str) -> str:
-    opening = f"<testcase classname={_quoted('assay.' + operation)} name={_quoted(name)}"
-    return f"{opening}>{inside}</testcase>" if inside else f"{opening}/>"
-
-
-def _quoted(text: str) -> str:
-    return quoteattr(_NOT_XML.sub("?", text))
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun if count == 1 else f'{noun}s'}"

@@ -7,6 +7,7 @@ many kinds of invalid request has one defect, a lack of validation, and its find
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,8 @@ class Finding:
 
     ``unrepeated`` means that the run ended before it could be repeated.
     Where one operation accepts several kinds of invalid request, or writes null in several places, ``parts`` holds the
-    most telling of them, each as a finding of its own, and ``kinds`` says how many there are.
+    most telling of them, each as a finding of its own, and ``kinds`` says how many there are. ``accepted`` means that
+    a baseline knows it, for this ``reason``; ``letter`` that only the strict layer has anything against it.
     """
 
     violation: Violation
@@ -61,6 +63,9 @@ class Finding:
     operations: list[str] = field(default_factory=list)
     kinds: int = 1
     parts: tuple[Finding, ...] = ()
+    accepted: bool = False
+    reason: str = ""
+    letter: bool = False
 
     @property
     def flaw(self) -> Violation:
@@ -69,14 +74,18 @@ class Finding:
 
     @property
     def fails(self) -> bool:
-        """Whether it counts for the exit code; hazards do not."""
-        return self.violation.severity == "violation"
+        """Whether it counts for the exit code; hazards, accepted findings and those of the letter alone do not."""
+        return self.violation.severity == "violation" and not self.accepted and not self.letter
 
 
 class Findings:
-    """All causes of a run by their keys; iterating gives the findings, in the order in which they were first seen."""
+    """All causes of a run by their keys; iterating gives the findings, in the order in which they were first seen.
 
-    def __init__(self) -> None:
+    ``letter`` marks all of them as found by the strict layer alone.
+    """
+
+    def __init__(self, *, letter: bool = False) -> None:
+        self._letter = letter
         self._found: dict[Key, Finding] = {}
 
     def add(self, exchange: Exchange, violation: Violation) -> Finding | None:
@@ -84,7 +93,7 @@ class Findings:
         name = key(exchange, violation)
         known = self._found.get(name)
         if known is None:
-            self._found[name] = Finding(violation, exchange, operations=[exchange.operation.id])
+            self._found[name] = Finding(violation, exchange, operations=[exchange.operation.id], letter=self._letter)
             return self._found[name]
         known.count += 1
         if exchange.operation.id not in known.operations:
@@ -97,17 +106,21 @@ class Findings:
         """The cause of a key, if it was seen."""
         return self._found.get(name)
 
+    def causes(self) -> Iterator[tuple[Key, Finding]]:
+        """Yield every cause with its key, those of one finding each for itself."""
+        return iter(self._found.items())
+
     def __contains__(self, name: object) -> bool:
         return name in self._found
 
     def __iter__(self) -> Iterator[Finding]:
-        groups: dict[Key, list[Finding]] = {}
+        groups: dict[tuple[bool, Key], list[Finding]] = {}
         for name, found in self._found.items():
-            groups.setdefault(_group(name, found), []).append(found)
+            groups.setdefault((found.accepted, _group(name, found)), []).append(found)
         return (_merged(group) for group in groups.values())
 
     def __len__(self) -> int:
-        return len({_group(name, found) for name, found in self._found.items()})
+        return len({(found.accepted, _group(name, found)) for name, found in self._found.items()})
 
 
 def key(exchange: Exchange, violation: Violation) -> Key:
@@ -119,7 +132,7 @@ def key(exchange: Exchange, violation: Violation) -> Key:
     if rule == "http/valid-refused":
         # Which of the request's features is refused, only the refusal itself can tell: by how its sentence begins.
         said = "" if exchange.response is None else words(exchange.response)
-        return (operation, rule, " ".join(_WORD.findall(said)[:_WORDS]).lower(), "", ())
+        return (operation, rule, _digest(" ".join(_WORD.findall(said)[:_WORDS]).lower()), "", ())
     if rule in _WHOLE:
         return (operation, rule, "", "", ())
     return (operation, rule, violation.pointer, violation.part, general(violation))
@@ -143,6 +156,11 @@ def general(violation: Violation) -> tuple[str, ...]:
     """The path of a violation without indexes and without names that are somebody's data or are not declared."""
     path = tuple("*" if isinstance(s, int) or not _FIELD.fullmatch(s) else s for s in violation.path)
     return (*path[:-1], "*") if path and violation.pointer.endswith(_UNDECLARED) else path
+
+
+def _digest(said: str) -> str:
+    """What tells refusals apart without their words: a key is written down, and a refusal may repeat the request."""
+    return f"refusal {hashlib.sha256(said.encode()).hexdigest()[:8]}" if said else ""
 
 
 def _group(name: Key, finding: Finding) -> Key:
@@ -176,6 +194,9 @@ def _merged(group: list[Finding]) -> Finding:
         operations=smallest.operations,
         kinds=len(found),
         parts=_told(found, smallest),
+        accepted=smallest.accepted,
+        reason=next((finding.reason for finding in found if finding.reason), ""),
+        letter=smallest.letter,
     )
 
 

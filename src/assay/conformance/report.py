@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.conformance.findings import COLUMNS, column
+from assay.conformance.matrix import untested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,16 +83,22 @@ class Live:
             self._progress.update(self._task, completed=sent, findings=findings)
 
 
-def show(console: Console, document: Document) -> None:
-    """Print a result: the table, what is not served, the findings, and the verdict last."""
+def show(console: Console, document: Document, files: Sequence[str] = ()) -> None:
+    """Print a result: the table, what is not served, the findings, and the verdict last.
+
+    ``files`` are the reports that were written. What a baseline knows is one line.
+    """
     result = document.result
     if any(tally.sent for tally in result.tallies.values()):
         console.print(_table(result))
     for line in (*_notes(result), _coverage(result)):
         console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
-    for number, finding in enumerate(result.findings, 1):
-        _finding(console, document, number, finding)
+    for number, finding in enumerate(result.all, 1):
+        if not finding.accepted:
+            _finding(console, document, number, finding)
     console.print(_verdict(document), soft_wrap=True)
+    for line in (*_baseline(result), *([f"written: {', '.join(files)}"] if files else [])):
+        console.print(Text(line), soft_wrap=True)
 
 
 def show_plan(console: Console, shares: Sequence[Share], requests: int) -> None:
@@ -123,7 +130,7 @@ def _table(result: Result) -> Table:
     shown, rest = _rows(result)
     for operation in shown:
         tally = result.tallies[operation.id]
-        counts = Counter(column(f.violation) for f in result.findings if operation.id in f.operations)
+        counts = Counter(column(f.violation) for f in _open(result) if operation.id in f.operations)
         cells = [Text(str(counts[name]), style="bold red") if counts[name] else Text("-") for name in COLUMNS]
         table.add_row(Text(operation.id), str(tally.sent), str(tally.accepted), *cells)
     if rest:
@@ -135,7 +142,7 @@ def _table(result: Result) -> Table:
 
 def _rows(result: Result) -> tuple[list[Operation], list[Operation]]:
     """The operations that get a row of their own, and the clean ones that share the last."""
-    bad = {name for finding in result.findings for name in finding.operations}
+    bad = {name for finding in _open(result) for name in finding.operations}
     tested = [o for o in result.operations if result.tallies[o.id].sent]
     live = [o for o in tested if o.id in bad or not result.tallies[o.id].closed]
     # Those that served nothing come last: a note says why.
@@ -144,22 +151,29 @@ def _rows(result: Result) -> tuple[list[Operation], list[Operation]]:
     return [o for o in live if o not in rest], rest
 
 
+def _open(result: Result) -> list[Finding]:
+    """The findings that the table counts: what is known, and what the letter alone has, is told below."""
+    return [finding for finding in result.findings if not finding.accepted]
+
+
 def _notes(result: Result) -> list[str]:
     """One line for each reason why operations, or features of them, were not tested."""
-    reasons: dict[str, list[str]] = {}
-    for operation in result.operations:
-        tally = result.tallies.get(operation.id)
-        if tally is None:
-            continue
-        if tally.closed:
-            reasons.setdefault(f"unsupported ({tally.closed})", []).append(operation.id)
-        elif not tally.sent:
-            reasons.setdefault("not reached within the budget", []).append(operation.id)
-        else:
-            head = "some requests unsupported" if tally.accepted else "unsupported"
-            for reason in tally.refusals:
-                reasons.setdefault(f"{head} ({reason})", []).append(operation.id)
-    return [f"{reason}: {_named(names)}" for reason, names in reasons.items()]
+    return [f"{reason}: {_named(names)}" for reason, names in untested(result).items()]
+
+
+def _baseline(result: Result) -> list[str]:
+    """What the baseline has to do with it: how much is known, and what is no longer seen."""
+    baseline = result.baseline
+    if baseline is None:
+        return []
+    known = sum(finding.accepted for finding in result.findings)
+    lines = [f"{known} known finding{'' if known == 1 else 's'} accepted by {baseline.file}"] if known else []
+    gone = [f"no longer seen: {entry}" for entry in baseline.vanished[:_NAMES]]
+    if len(baseline.vanished) > _NAMES:
+        gone.append(f"and {len(baseline.vanished) - _NAMES} more")
+    if gone:
+        gone.append(f"remove what is no longer seen from {baseline.file}, or let --update-baseline do it")
+    return [*lines, *gone]
 
 
 def _coverage(result: Result) -> str:
@@ -182,12 +196,8 @@ def _finding(console: Console, document: Document, number: int, finding: Finding
     head = Text()
     head.append(f"\n{number}. {violation.rule}", style="bold yellow" if violation.severity == "hazard" else "bold red")
     head.append(f"  {_named(finding.operations)}  seen {finding.count}x")
-    if violation.severity == "hazard":
-        head.append("  hazard")
-    if finding.flaky:
-        head.append("  flaky: not seen when repeated")
-    if finding.unrepeated:
-        head.append("  not repeated")
+    for mark in document.marks(finding):
+        head.append(f"  {mark}")
     console.print(head, soft_wrap=True)
     # Nothing here is wrapped by us, so that pointers and the curl line can be copied from any terminal.
     for line in document.lines(finding):
@@ -200,12 +210,11 @@ def _finding(console: Console, document: Document, number: int, finding: Finding
 
 def _verdict(document: Document) -> Text:
     result = document.result
-    fails = sum(finding.fails for finding in result.findings)
-    hazards = len(result.findings) - fails
+    fails, more = document.verdict()
     text = Text("\n")
-    text.append(f"{fails} finding{'' if fails == 1 else 's'}", style="bold red" if fails else "bold green")
-    if hazards:
-        text.append(f" and {hazards} hazard{'' if hazards == 1 else 's'}")
+    text.append(fails, style="bold red" if result.failed else "bold green")
+    if more:
+        text.append(f" and {more}")
     text.append(
         f" in {result.sent} requests, {result.seconds:.1f} s, seed {result.options.seed}, at {document.base_url}"
     )

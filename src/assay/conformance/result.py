@@ -10,14 +10,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from assay.conformance.findings import Findings
+from assay.conformance.matrix import asked
 from assay.generate.coverage import Counts, Universe, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from assay.conformance.baseline import Baseline
+    from assay.conformance.checks import Exchange
+    from assay.conformance.findings import Finding
+    from assay.conformance.letter import Letter
     from assay.generate.coverage import Share
     from assay.messages import Request, Send
     from assay.model import Operation
+    from assay.violation import Violation
 
 __all__ = ["Options", "Result", "Tally", "Target", "Watch"]
 
@@ -27,7 +33,8 @@ class Target:
     """The server under test. ``anonymous`` sends without the user's key; None when there is no key to enforce.
 
     ``fresh`` sends on a connection of its own, None where requests share none.
-    ``url`` gives the absolute URL of a request's target; ``fields`` names the header fields that ``send`` adds.
+    ``url`` gives the absolute URL of a request's target; ``fields`` names the header fields that ``send`` adds, and
+    ``secrets`` are their values, which no report may repeat, not even where the target does.
     """
 
     send: Send
@@ -35,6 +42,7 @@ class Target:
     anonymous: Send | None = None
     fields: tuple[str, ...] = ()
     fresh: Send | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,8 @@ class Tally:
 
     ``sent`` counts requests, repeats included; ``accepted`` those with a 2xx; ``refusals`` the honest refusals of
     valid requests by their reason; ``closed`` says why the operation is left alone, or is empty; ``late`` counts
-    time-outs in a row; ``example`` is the first request that was accepted.
+    time-outs in a row; ``example`` is the first request that was accepted; ``asked`` counts the exchanges that say
+    something of a column of the findings.
     """
 
     sent: int = 0
@@ -71,6 +80,7 @@ class Tally:
     late: int = 0
     model: str = ""
     example: Request | None = None
+    asked: Counter[str] = field(default_factory=Counter)
 
 
 class Watch(Protocol):
@@ -89,7 +99,9 @@ class Result:
 
     ``replayed`` counts those of the requests that were answered by a journal.
     ``unproven`` counts generated cases that the contract labelled otherwise than the generator; they are not sent.
-    ``counts`` says which sites the requests tried, ``universes`` by operation which there are.
+    ``counts`` says which sites the requests tried, ``universes`` by operation which there are. ``letter`` judges by the
+    strict layer too, where that was asked for; ``baseline`` is the one that was applied; ``layer`` is the one that
+    decides.
     """
 
     options: Options
@@ -103,11 +115,31 @@ class Result:
     unproven: int = 0
     counts: Counts = field(default_factory=Counts)
     universes: dict[str, Universe] = field(default_factory=dict)
+    letter: Letter | None = None
+    baseline: Baseline | None = None
+    layer: str = "compat"
 
     @property
     def failed(self) -> bool:
-        """Whether there is a finding that is no mere hazard."""
+        """Whether there is a finding that counts for the exit code."""
         return any(finding.fails for finding in self.findings)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that responses were judged by, the deciding one first."""
+        return (self.layer,) if self.letter is None else (self.layer, "strict")
+
+    @property
+    def all(self) -> list[Finding]:
+        """Every finding in the order in which people want them: new ones, those of the letter alone, accepted ones."""
+        letter = [] if self.letter is None else list(self.letter.findings)
+        return sorted([*self.findings, *letter], key=lambda finding: (finding.accepted, finding.letter))
+
+    def note(self, exchange: Exchange, violations: Iterable[Violation]) -> None:
+        """Count what an exchange says something of, and let the letter judge it; for every exchange with a response."""
+        self.tallies[exchange.operation.id].asked.update(asked(exchange))
+        if self.letter is not None:
+            self.letter.judge(exchange, violations)
 
     def covered(self, operations: Iterable[str] | None = None) -> Share:
         """Contract coverage: of all tested operations, or of some; of all their sites, reachable or not."""

@@ -101,6 +101,7 @@ class Trial:
             tally.closed = absent(exchange)
             if tally.closed:
                 return (), exchange
+        self.result.note(exchange, violations)
         if refusal:
             tally.refusals[refusal] += 1
         return violations, exchange
