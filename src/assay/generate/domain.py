@@ -2,6 +2,7 @@
 
 The rule of this module: a domain owns some properties of a request body and makes them together, so that they agree
 with each other; it uses only properties that the description declares; the schema's check still has the last word.
+Features are chosen before anything else, each at the set rate: choices that come late are the first to be cut off.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.generate.conversation import answer_format, conversation, tool_set
+from assay.generate.conversation import answer_format, conversation, flat, tool_set, turns
 from assay.generate.media_values import data_url, png
 from assay.generate.response_parts import completed
 from assay.generate.text import PHRASES
@@ -25,27 +26,29 @@ __all__ = ["DOMAINS", "TOKEN_LIMITS", "Domain", "Draft", "domain_of"]
 TOKEN_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "max_tokens_to_sample")
 """Fields that limit how many tokens a model writes; always small, so that slow servers stay usable."""
 
+_STREAM = "stream"
 _RARE = 0.03
+# What a feature needs that is no property of its own name.
+_NEEDS = {"vision": frozenset({"messages", "input"})}
 _VOICES = ("alloy", "echo", "fable", "onyx", "nova", "shimmer")
 
 
 class Draft:
-    """A request body being made: the properties so far, what the description declares, and the features in use."""
+    """A request body being made: the properties so far, what the description declares, and the features to use."""
 
     __slots__ = ("body", "declared", "features", "source")
 
-    def __init__(self, source: Source, body: dict[str, Any], declared: frozenset[str]) -> None:
+    def __init__(
+        self, source: Source, body: dict[str, Any], declared: frozenset[str], features: tuple[str, ...]
+    ) -> None:
         self.source = source
         self.body = body
         self.declared = declared
-        self.features: list[str] = []
+        self.features = list(features)
 
     def wants(self, name: str) -> bool:
-        """Whether to use a feature: declared, and chosen at the set rate; a feature in use is noted."""
-        if name not in self.declared or not self.source.chance(self.source.dials.feature):
-            return False
-        self.features.append(name)
-        return True
+        """Whether a feature was chosen."""
+        return name in self.features
 
     def put(self, name: str, value: Any) -> None:
         """Set a property, where the description declares it."""
@@ -57,18 +60,32 @@ class Draft:
 class Domain:
     """``owned`` properties are made by ``finish``; those in ``rare`` come from the schema, but seldom.
 
-    ``audio`` says that the files of a form are recordings.
+    ``features`` are used at the set rate, each where the property that it needs is declared; ``stream`` is a feature
+    of every operation that has it. ``audio`` says that the files of a form are recordings.
     """
 
     owned: tuple[str, ...]
     finish: Callable[[Draft], None]
     rare: tuple[str, ...] = ()
     audio: bool = False
+    features: tuple[str, ...] = ()
 
-    @property
-    def withheld(self) -> Mapping[str, None]:
+    def withheld(self, declared: frozenset[str]) -> Mapping[str, None]:
         """What the schema must not make."""
-        return dict.fromkeys(self.owned)
+        return {name: None for name in (_STREAM, *self.owned) if name in declared}
+
+    def chosen(self, source: Source, declared: frozenset[str]) -> tuple[str, ...]:
+        """Choose the features of one request."""
+        able = [name for name in (_STREAM, *self.features) if _NEEDS.get(name, frozenset((name,))) & declared]
+        return tuple(name for name in able if source.chance(source.dials.feature))
+
+    def complete(self, draft: Draft) -> None:
+        """Make what the domain owns."""
+        if _STREAM in draft.features:
+            draft.body[_STREAM] = True
+        elif _STREAM in draft.declared and draft.source.chance(_RARE):
+            draft.body[_STREAM] = False
+        self.finish(draft)
 
     @property
     def rates(self) -> Mapping[str, float]:
@@ -85,23 +102,21 @@ def _model_and_limits(draft: Draft) -> None:
         draft.body[name] = most if name == "max_output_tokens" else most - draft.source.below(most)
 
 
-def _stream(draft: Draft) -> None:
-    if draft.wants("stream"):
-        draft.body["stream"] = True
-        if "stream_options" in draft.declared and draft.source.chance(0.5):
-            draft.put("stream_options", {"include_usage": draft.source.pick((True, False))})
-            draft.features.append("stream_options")
-
-
 def _stop(draft: Draft) -> None:
     if draft.wants("stop"):
         draft.put("stop", draft.source.pick(("\n", [".", "\n"], ["stop"], ["one", "two", "three", "four"])))
 
 
+def _usage(draft: Draft) -> None:
+    if draft.wants(_STREAM) and "stream_options" in draft.declared and draft.source.chance(0.5):
+        draft.put("stream_options", {"include_usage": draft.source.pick((True, False))})
+        draft.features.append("stream_options")
+
+
 def _chat(draft: Draft) -> None:
     source = draft.source
     _model_and_limits(draft)
-    _stream(draft)
+    _usage(draft)
     _stop(draft)
     if draft.wants("n"):
         draft.put("n", 2 + source.below(2))
@@ -121,19 +136,19 @@ def _chat(draft: Draft) -> None:
     wanted = answer_format(source) if draft.wants("response_format") else None
     if wanted is not None:
         draft.put("response_format", wanted)
-    vision = source.chance(source.dials.feature)
-    if vision:
-        draft.features.append("vision")
+    vision = draft.wants("vision")
     draft.put("messages", conversation(source, tools, vision=vision, says_json=wanted is not None))
 
 
 def _completion(draft: Draft) -> None:
     _model_and_limits(draft)
-    _stream(draft)
+    _usage(draft)
     _stop(draft)
     draft.put("prompt", draft.source.pick((*PHRASES[:6], ["one", "two"])))
     if draft.wants("n"):
         draft.put("n", 2)
+    if draft.wants("logprobs"):
+        draft.put("logprobs", 1 + draft.source.below(5))
 
 
 def _embedding(draft: Draft) -> None:
@@ -146,10 +161,13 @@ def _embedding(draft: Draft) -> None:
 
 
 def _image(draft: Draft) -> None:
+    source = draft.source
     _model_and_limits(draft)
-    draft.put("prompt", draft.source.pick(PHRASES))
+    draft.put("prompt", source.pick(PHRASES))
     if draft.wants("n"):
-        draft.put("n", 1 + draft.source.below(2))
+        draft.put("n", 1 + source.below(2))
+    if draft.wants(_STREAM) and source.chance(0.5):
+        draft.put("partial_images", source.below(4))
 
 
 def _image_edit(draft: Draft) -> None:
@@ -172,10 +190,15 @@ def _heard(draft: Draft) -> None:
 
 
 def _response(draft: Draft) -> None:
+    source = draft.source
     _model_and_limits(draft)
-    draft.put("input", draft.source.pick((*PHRASES[:8], [{"role": "user", "content": "hello"}])))
-    if draft.wants("stream"):
-        draft.body["stream"] = True
+    tools = tool_set(source) if draft.wants("tools") else []
+    if tools:
+        draft.put("tools", [flat(tool) for tool in tools])
+        if source.chance(0.5):
+            named = {"type": "function", "name": source.pick(tools)["function"]["name"]}
+            draft.put("tool_choice", source.pick(("auto", "none", "required", named)))
+    draft.put("input", turns(source, tools, vision=draft.wants("vision")))
     draft.body.update(completed(draft.body))
 
 
@@ -218,24 +241,30 @@ def _batch(draft: Draft) -> None:
 
 
 _GENERIC = Domain(("model", *TOKEN_LIMITS), _model_and_limits)
-_TEXT = ("stream", "stream_options", "stop", "n", *_GENERIC.owned)
+_TEXT = ("stream_options", "stop", "n", "logprobs", *_GENERIC.owned)
 
 DOMAINS: dict[str, Domain] = {
     "createChatCompletion": Domain(
         (
-            "messages", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "logprobs",
-            "top_logprobs", "response_format", *_TEXT,
+            "messages", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call", "top_logprobs",
+            "response_format", *_TEXT,
         ),
         _chat,
+        features=("tools", "n", "logprobs", "response_format", "stop", "vision"),
         rare=("audio", "modalities", "prediction", "web_search_options", "logit_bias", "moderation", "store"),
     ),
-    "createCompletion": Domain(("prompt", "best_of", "logit_bias", *_TEXT), _completion),
-    "createEmbedding": Domain(("input", "encoding_format", *_GENERIC.owned), _embedding, rare=("dimensions",)),
-    "createImage": Domain(("prompt", "n", *_GENERIC.owned), _image, rare=("stream", "partial_images")),
+    "createCompletion": Domain(
+        ("prompt", "best_of", "logit_bias", *_TEXT), _completion, features=("n", "logprobs", "stop")
+    ),
+    "createEmbedding": Domain(
+        ("input", "encoding_format", *_GENERIC.owned), _embedding, rare=("dimensions",), features=("encoding_format",)
+    ),
+    "createImage": Domain(("prompt", "n", "partial_images", *_GENERIC.owned), _image, features=("n",)),
     "createImageEdit": Domain(
-        ("prompt", "n", "images", *_GENERIC.owned),
+        ("prompt", "n", "images", "partial_images", *_GENERIC.owned),
         _image_edit,
-        rare=("mask", "stream", "partial_images", "output_format", "response_format"),
+        rare=("mask", "output_format", "response_format"),
+        features=("n",),
     ),
     "createSpeech": Domain(("voice", *_GENERIC.owned), _speech),
     "createTranscription": Domain(
@@ -243,8 +272,9 @@ DOMAINS: dict[str, Domain] = {
     ),
     "createTranslation": Domain(_GENERIC.owned, _model_and_limits, audio=True),
     "createResponse": Domain(
-        ("input", "stream", "stream_options", "previous_response_id", "conversation", *_GENERIC.owned),
+        ("input", "stream_options", "previous_response_id", "conversation", *_GENERIC.owned),
         _response,
+        features=("tools", "vision"),
         rare=("tools", "tool_choice", "prompt", "background", "moderation", "include"),
     ),
     **dict.fromkeys(
