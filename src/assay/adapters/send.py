@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from http.client import HTTPException, RemoteDisconnected
+from http.client import HTTPException, HTTPResponse, RemoteDisconnected
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -43,6 +43,8 @@ __all__ = ["Sender"]
 _CHUNK = 1 << 16
 _CONNECT = 10.0  # seconds; more than enough for a handshake, even with a far gateway
 _IDLE_CONNECTIONS = 16
+_INTERIM = frozenset(range(102, 200))  # RFC 9110, 15.2; 101 is final, and nobody asked for it
+_LINE = 65536
 _UNWRITABLE = re.compile(r"[\x00-\x20\x7f]")
 _DEFAULTS = (("user-agent", "assay"), ("accept", "*/*"), ("accept-encoding", "identity"))
 
@@ -230,9 +232,22 @@ class _Fields(urllib3.HTTPHeaderDict):
         return clone
 
 
+class _Final(HTTPResponse):
+    """A response that waits for the final status; of the interim ones, ``http.client`` knows 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  not declared
+            if found[1] not in _INTERIM:
+                return found
+            while self.fp.readline(_LINE) not in (b"\r\n", b"\n", b""):
+                pass
+
+
 class _Exact:
     """Mixed into a connection: writes the exact target, and tells whether the connection had served before."""
 
+    response_class = _Final
     sock: Any
     _served = 0
 

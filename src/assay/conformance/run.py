@@ -7,7 +7,9 @@ nothing is deleted on a target that the user did not ask for by name.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -26,8 +28,6 @@ from assay.generate.coverage import Universe, key
 from assay.generate.dials import DIALS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hypothesis.strategies import SearchStrategy
 
     from assay.conformance.findings import Key
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_Task = Callable[[], "Iterable[_Task] | None"]
 _UNAUTHORIZED = (401, 403)
 _BULKY = 8000  # bytes of a body
 _LENIENT = 3  # kinds of invalid request, accepted by one operation, that are shrunk
@@ -100,7 +101,7 @@ class _Phases:
         self.result.tallies.update((o.id, plan.opened(o, self.result.options)) for o in self.result.operations)
         models = self._discover()
         for level in plan.levels(self._open()):
-            self._each(level, lambda operation: self._scenarios(operation, models))
+            self._each([partial(self._scenarios, operation, models) for operation in level])
         self._authentication()
         for phase in plan.PHASES:
             self._phase(phase)
@@ -118,9 +119,9 @@ class _Phases:
             raise TargetError(reason)
         self.trial.record(self.trial.last, server_down())
 
-    def _each(self, operations: list[Operation], do: Callable[[Operation], object]) -> None:
-        """Do something with every operation, by as many workers as were asked for."""
-        each(self.result.options.workers, self.courier, operations, do)
+    def _each(self, tasks: Iterable[_Task]) -> None:
+        """Do all tasks, and those that come of them, by as many workers as were asked for."""
+        each(self.result.options.workers, self.courier, tasks, lambda task: task())
 
     def _open(self) -> list[Operation]:
         return [o for o in self.result.operations if not self.result.tallies[o.id].closed]
@@ -149,8 +150,8 @@ class _Phases:
             return (self.result.options.model,)
         return plan.served(response)
 
-    def _scenarios(self, operation: Operation, models: tuple[str, ...]) -> None:
-        """Find the model that serves an operation, by its first scenario, and play the others with it.
+    def _scenarios(self, operation: Operation, models: tuple[str, ...]) -> list[_Task]:
+        """Find the model that serves an operation, by its first scenario, and return the others.
 
         An operation that refuses its simplest valid request with every model is left alone.
         """
@@ -160,17 +161,19 @@ class _Phases:
         for tally.model in plan.candidates(models, operation.path):
             made = plan.scenarios(operation, tally.model)
             if not made:
-                return
+                return []
             self.trial.attempt(operation, made[0][1], valid=True, scenario=made[0][0])
             if tally.accepted or tally.closed or not tally.refusals:
                 break
         if tally.sent and not tally.accepted:
             tally.closed = tally.closed or next(iter(tally.refusals), "its simplest valid request is not accepted")
         latest = self.trial.latest.get(operation.id)
-        earlier = plan.identity(latest.response if latest else None)
-        for name, request in plan.scenarios(operation, tally.model, earlier)[1:]:
-            if tally.closed:
-                return
+        made = plan.scenarios(operation, tally.model, plan.identity(latest.response if latest else None))
+        return [partial(self._scenario, operation, *one) for one in made[1:]]
+
+    def _scenario(self, operation: Operation, name: str, request: Request) -> None:
+        """Play a scenario that is not the first of its operation."""
+        if not self.result.tallies[operation.id].closed:
             self.trial.attempt(operation, request, valid=True, scenario=name)
 
     def _authentication(self) -> None:
@@ -194,8 +197,11 @@ class _Phases:
     def _something_served(self) -> None:
         """A target that serves nothing of the description cannot be tested."""
         tallies = self.result.tallies.values()
-        if any(t.accepted for t in tallies) or len(self.result.findings):
+        if any(t.accepted for t in tallies) or self.result.failed:
             return
+        for finding in self.result.findings:
+            got = finding.violation.got
+            raise TargetError(f"the target gave no whole answer ({got}): --timeout gives it more time")
         reasons = {reason for t in tallies for reason in (t.closed, *t.refusals) if reason}
         refused = [f"answered with {status}" for status in _UNAUTHORIZED if f"answered with {status}" in reasons]
         if refused:
@@ -221,7 +227,9 @@ class _Phases:
         """Let operations spend their shares of a phase; return what each has really sent."""
         tallies = self.result.tallies
         before = {o.id: tallies[o.id].sent for o in operations}
-        self._each(operations, lambda operation: self._step(phase, operation, shares[operation.id]))
+        # The largest first, so that no worker is left alone with it in the end.
+        ordered = sorted(operations, key=lambda operation: -shares[operation.id])
+        self._each([partial(self._step, phase, operation, shares[operation.id]) for operation in ordered])
         return {o.id: tallies[o.id].sent - before[o.id] for o in operations}
 
     def _step(self, phase: str, operation: Operation, requests: int) -> None:

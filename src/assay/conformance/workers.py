@@ -7,8 +7,9 @@ what they wait for and begin nothing new.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from assay.conformance.pace import Enough
 
@@ -20,36 +21,60 @@ if TYPE_CHECKING:
 __all__ = ["each"]
 
 _Item = TypeVar("_Item")
+_NAP = 0.003  # seconds between two looks for work
 _STEP = 0.05  # seconds between two looks at a thread, so that Ctrl-C is heard
 _GRACE = 2.0  # seconds that threads get to end after Ctrl-C; what they still wait for is lost
 
 
-def each(workers: int, courier: Courier, items: Iterable[_Item], do: Callable[[_Item], object]) -> None:
+def each(workers: int, courier: Courier, items: Iterable[_Item], do: Callable[[_Item], Iterable[_Item] | None]) -> None:
     """Call ``do`` for every item, in order, by so many threads; by this one alone when that is 1.
 
-    Raises what a call raised: of several the first that is not mere ``Enough``. The caller holds the courier's turn.
+    What a call returns are further items, which come before those that wait. Raises what a call raised: of several the
+    first that is not mere ``Enough``. The caller holds the courier's turn.
     """
+    work = _Work(courier, items, do)
     if workers == 1:
-        for item in items:
-            do(item)
+        work.all()
         return
-    waiting, failures = deque(items), list[BaseException]()
-
-    def work() -> None:
-        with courier.turn:
-            try:
-                while waiting and not failures:
-                    do(waiting.popleft())
-            except BaseException as failure:  # noqa: BLE001  handed on to the thread that waits
-                failures.append(failure)
-                courier.stopped = courier.stopped or not isinstance(failure, Enough)
-
-    count = min(workers, len(waiting))
-    threads = [threading.Thread(target=work, name=f"assay-worker-{n}", daemon=True) for n in range(count)]
+    threads = [threading.Thread(target=work, name=f"assay-worker-{n}", daemon=True) for n in range(workers)]
     with courier.turn.aside():
         _finished(threads, courier)
-    if failures:
-        raise next((failure for failure in failures if not isinstance(failure, Enough)), failures[0])
+    if work.failures:
+        raise next((failure for failure in work.failures if not isinstance(failure, Enough)), work.failures[0])
+
+
+class _Work(Generic[_Item]):
+    """The items of a step, and how far it is; called by every thread."""
+
+    def __init__(self, courier: Courier, items: Iterable[_Item], do: Callable[[_Item], Iterable[_Item] | None]) -> None:
+        self.failures: list[BaseException] = []
+        self._courier, self._do = courier, do
+        self._waiting, self._busy = deque(items), 0
+
+    def __call__(self) -> None:
+        try:
+            with self._courier.turn:
+                self.all()
+        except BaseException as failure:  # noqa: BLE001  handed on to the thread that waits
+            self.failures.append(failure)
+            self._courier.stopped = self._courier.stopped or not isinstance(failure, Enough)
+
+    def all(self) -> None:
+        """Do items as long as there are any, or others may still bring some."""
+        while (self._waiting or self._busy) and not self.failures:
+            if self._waiting:
+                self._one()
+            else:
+                with self._courier.turn.aside():
+                    time.sleep(_NAP)
+
+    def _one(self) -> None:
+        self._busy += 1
+        try:
+            more = self._do(self._waiting.popleft())
+        finally:
+            self._busy -= 1
+        self._waiting.extendleft(reversed([*(more or ())]))
 
 
 def _finished(threads: list[threading.Thread], courier: Courier) -> None:
