@@ -59,12 +59,13 @@ def asked(exchange: Exchange) -> Iterator[str]:
 def row(result: Result, operation: Operation) -> list[Cell]:
     """The cells of one operation, in the order of the columns."""
     tally = result.tallies[operation.id]
+    found = [finding for finding in result.all if operation.id in finding.operations]
     cells = []
     for name in COLUMNS:
         states = [
             _state(finding.accepted, finding.letter, finding.violation.severity)
-            for finding in result.all
-            if operation.id in finding.operations and column(finding.violation) == name
+            for finding in found
+            if column(finding.violation) == name
         ]
         worst = min(states, key=_WEIGHT.index, default=None)
         if worst is not None:
