@@ -57,11 +57,12 @@ def test_wheel_ships_schemas_and_types(wheel: Path) -> None:
 
 
 def test_installed_command_runs_the_main_job(scripts: Path, tmp_path: Path) -> None:
-    """`assay run` from the wheel tests the embedded server and finds nothing."""
-    done = run(scripts / "assay", "run", "--max-requests", "150", cwd=tmp_path)
+    """`assay run` from the wheel tests the embedded server, finds nothing, and writes the page."""
+    done = run(scripts / "assay", "run", "--max-requests", "150", "--report", "html", cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "createChatCompletion" in done.stdout
     assert "0 findings" in done.stdout
+    assert "<h2" in (tmp_path / "assay-report.html").read_text(encoding="utf-8")
 
 
 def test_installed_package_answers_the_readme_example(scripts: Path, tmp_path: Path) -> None:

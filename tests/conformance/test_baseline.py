@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import orjson
 import pytest
@@ -204,6 +205,16 @@ def test_a_baseline_that_cannot_be_is_refused_before_the_run(arguments, part, tm
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["run", "http://127.0.0.1:9", *arguments])
     assert (done.exit_code, part in done.stderr) == (2, True), done.output
+
+
+def test_the_baseline_of_the_documentation_is_one(root, tmp_path):
+    """The example of docs/reports.md is read, and written again it is the same but for the head."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", (root / "docs" / "reports.md").read_text(), re.DOTALL)
+    (tmp_path / "b.yaml").write_text(block)
+    known = read(str(tmp_path / "b.yaml"))
+    assert [entry.rule for entry in known.entries] == ["schema/required", LENIENT]
+    (tmp_path / "c.yaml").write_text(written(known))
+    assert read(str(tmp_path / "c.yaml")).entries == known.entries
 
 
 @pytest.mark.parametrize("name", ["known.yaml", "known.json"])

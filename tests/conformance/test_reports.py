@@ -162,6 +162,16 @@ def test_check_tells_the_same_of_the_archive(bodies, plain, tmp_path):
     assert bare["skipped"]
 
 
+def test_markdown_has_a_row_for_what_has_findings(plain):
+    """The table tells broken operations cell by cell, and names the others in one line."""
+    _, reports = plain
+    rows = [line for line in reports["markdown"].splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == ["createChatCompletion", "createModeration", "createEmbedding"]
+    assert "| **1 broken** |" in rows[0]
+    assert len({row.count("|") for row in rows}) == 1
+    assert "* unsupported (answered with 404): `createImage`" in reports["markdown"]
+
+
 @pytest.mark.parametrize("text", ["plain", "``", "a\n```\nb", "`````", "", "~~~"])
 def test_nothing_ends_a_fence_or_a_span(text):
     """The fence is longer than any run of backticks in a block, and so are the marks of a span."""
@@ -227,6 +237,6 @@ def test_a_report_on_the_standard_output_is_alone_there(tmp_path, monkeypatch):
     done = assay("run", "--max-requests", 12, "--operation", "listModels", "--report", "markdown=-", "--report", "har")
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("# Assay: 0 findings\n")
-    assert "| `listModels` | kept |" in done.stdout
+    assert "Tried without findings: `listModels`." in done.stdout
     assert done.stderr.splitlines()[-1] == "written: assay-report.har"
     assert json.loads((tmp_path / "assay-report.har").read_text())["log"]["entries"] == []

@@ -48,17 +48,23 @@ def _head(document: Document) -> Iterator[str]:
 def _table(document: Document) -> Iterator[str]:
     result = document.result
     tested = [operation for operation in result.operations if any(result.tallies[operation.id].asked.values())]
-    if not tested:
-        return
-    yield f"| operation | {' | '.join(COLUMNS)} | coverage |"
-    yield f"|---|{'---|' * len(COLUMNS)}---:|"
-    for operation in tested:
-        cells = " | ".join(_cell(cell) for cell in row(result, operation))
+    rows = [(operation, row(result, operation)) for operation in tested]
+    told = [(operation, cells) for operation, cells in rows if any(cell.findings for cell in cells)]
+    if told:
+        yield f"| operation | {' | '.join(COLUMNS)} | coverage |"
+        yield f"|---|{'---|' * len(COLUMNS)}---:|"
+    for operation, cells in told:
         done, every = result.covered([operation.id]).both
-        yield f"| {_code(operation.id, table=True)} | {cells} | {done} of {every} |"
-    yield ""
-    yield "kept: tried and found right; -: not tried; coverage: constraints tried from inside and outside."
-    yield ""
+        states = " | ".join(_cell(cell) for cell in cells)
+        yield f"| {_code(operation.id, table=True)} | {states} | {done} of {every} |"
+    if told:
+        yield ""
+        yield "kept: tried and found right; -: not tried; coverage: constraints tried from inside and outside."
+        yield ""
+    clean = [_code(operation.id) for operation, cells in rows if not any(cell.findings for cell in cells)]
+    if clean:
+        yield f"Tried without findings: {', '.join(clean)}."
+        yield ""
 
 
 def _cell(cell: Cell) -> str:

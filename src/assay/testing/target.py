@@ -87,7 +87,7 @@ class Bench:
             headers = [("Authorization", f"Bearer {key}")] if key else []
             bases = {base for operation in self.contract.operations for base in operation.bases}
             send = Sender(url, headers=headers, bases=bases)
-            self._target = url, Target(send, send.url, None, send.field_names, send.afresh)
+            self._target = url, Target(send, send.url, None, send.field_names, send.afresh, (key,) if key else ())
         return self._target
 
     def document(self, result: Result) -> Document:
