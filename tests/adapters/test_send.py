@@ -224,10 +224,10 @@ def test_a_dripping_body_ends_broken(first):
     """The status is kept, and ``broken`` says that time ran out."""
     began = time.monotonic()
     with peer(_dripping(first)) as base:
-        response = Sender(base, timeout=0.5)(Request("GET", "/"))
+        response = Sender(base, timeout=1.5)(Request("GET", "/"))
     assert response.status == 200
-    assert response.broken == "time-out: not finished after 0.5 s"
-    assert time.monotonic() - began < 3
+    assert response.broken == "time-out: not finished after 1.5 s"
+    assert time.monotonic() - began < 5
 
 
 def test_a_silent_body_ends_at_the_time_out():

@@ -237,7 +237,7 @@ class _Final(HTTPResponse):
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
-            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  not declared
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # private
             if found[1] not in _INTERIM:
                 return found
             while self.fp.readline(_LINE) not in (b"\r\n", b"\n", b""):
@@ -247,7 +247,7 @@ class _Final(HTTPResponse):
 class _Exact:
     """Mixed into a connection: writes the exact target, and tells whether the connection had served before."""
 
-    response_class = _Final
+    response_class: Any = _Final
     sock: Any
     _served = 0
 
