@@ -15,7 +15,6 @@ from assay.rules import (
     chat,
     chat_answers,
     chat_history,
-    chat_requests,
     chat_stream,
     chat_tools,
     completions,
@@ -55,9 +54,8 @@ if TYPE_CHECKING:
 __all__ = ["RULE_SETS", "standard"]
 
 RULE_SETS = (
-    chat_requests.rules,
     chat_tools.rules,
-    chat_history.rules,
+    chat_history.rules,  # and those of chat_requests
     chat.rules,
     chat_answers.rules,
     streams.rules,

@@ -1,45 +1,27 @@
 """Rules of the messages of a chat request: the calls of earlier ones, and their marks for the cache.
 
-The rule of this module: it looks at requests only, and conversations without calls and marks take the short way past
-it, whatever tools are offered.
+The rule of this module: it looks at requests only, and its rules join those of ``chat_requests``, whose short way
+passes by all of them in one look at the messages.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from assay.rules.chat_requests import MARK, rules
 from assay.rules.read import at, objects, text
-from assay.rules.registry import Exchange, Rule, RuleSet
 from assay.violation import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from assay.rules.registry import Exchange, Rule
     from assay.violation import Violation
 
 __all__ = ["rules"]
 
-rules = RuleSet("chat", "createChatCompletion")
-
 _REQUEST = "#/components/schemas/CreateChatCompletionRequest/properties"
 _BREAKPOINTS = {"explicit": 4, "implicit": 3}
-_MARK = "prompt_cache_breakpoint"
-
-
-@rules.short_way("request")
-def is_only_said(request: Any, _: Any) -> bool:
-    """Tell whether no message calls anything, answers a function, or marks a part for the cache."""
-    if type(request) is not dict or type(messages := request.get("messages")) is not list:
-        return False
-    for message in messages:
-        if type(message) is not dict or "tool_calls" in message or message.get("role") == "function":
-            return False
-        content = message.get("content")
-        if type(content) is list:
-            for part in content:
-                if type(part) is not dict or _MARK in part:
-                    return False
-    return True
 
 
 @rules.request(
@@ -86,6 +68,6 @@ def cache_breakpoints(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     most = _BREAKPOINTS["explicit" if mode == "explicit" else "implicit"]
     messages = [message for _, message in objects(at(exchange.request, "messages"))]
     parts = [part for message in messages for _, part in objects(message.get("content"))]
-    marks = sum(part.get(_MARK) is not None for part in parts)
+    marks = sum(part.get(MARK) is not None for part in parts)
     if marks > most:
         yield rule.broken(("messages",), f"at most {most} cache breakpoints", str(marks))

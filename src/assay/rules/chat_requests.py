@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from assay.violation import Violation
 
-__all__ = ["rules"]
+__all__ = ["MARK", "rules"]
 
 rules = RuleSet("chat", "createChatCompletion")
 
@@ -26,22 +26,40 @@ _REQUEST = "#/components/schemas/CreateChatCompletionRequest"
 # Models of text and images by their names, which no other service gives to models of its own.
 _TEXT_MODEL = re.compile(r"gpt-(3\.5-turbo|4|4-turbo|4o|4o-mini|4\.1|4\.1-mini|4\.1-nano)(-\d{4}|-\d{4}-\d\d-\d\d)?")
 
+MARK = "prompt_cache_breakpoint"
+"""The property of a content part that marks it for the cache."""
+
+_OPTIONS = frozenset(("tool_choice", "modalities", "prompt_cache_options", "top_logprobs"))
+
 
 @rules.short_way("request")
 def is_plain_conversation(request: Any, _: Any) -> bool:
-    """Tell whether no message speaks of tool calls and every option stands with the one that it needs."""
-    if not isinstance(request, dict) or not isinstance(messages := request.get("messages"), list):
+    """Tell whether messages have neither calls nor marks for the cache, and every option the one that it needs."""
+    try:
+        for message in request["messages"]:
+            role, content = message["role"], message["content"]
+            if len(message) > 2 and (  # noqa: PLR2004  the two above are nearly all there ever is
+                role == "function" or "tool_calls" in message or "tool_call_id" in message
+            ):
+                return False
+            if type(content) is list:
+                for part in content:
+                    if MARK in part:
+                        return False
+    except (TypeError, KeyError):  # what has another shape goes the long way
         return False
-    for message in messages:
-        if not isinstance(message, dict) or "tool_calls" in message or "tool_call_id" in message:
-            return False
+    if request.get("stream_options") is not None and request.get("stream") is not True:
+        return False
+    return _OPTIONS.isdisjoint(request) or _stand_together(request)
+
+
+def _stand_together(request: dict[str, Any]) -> bool:
+    """Tell whether the options that need another one have it."""
     if "tool_choice" in request and not (request.get("tools") or request["tool_choice"] in (None, "none")):
         return False
     if "modalities" in request or "prompt_cache_options" in request:
         return False
-    if "top_logprobs" in request and request.get("logprobs") is not True:
-        return False
-    return request.get("stream_options") is None or request.get("stream") is True
+    return "top_logprobs" not in request or request.get("logprobs") is True
 
 
 @rules.request(

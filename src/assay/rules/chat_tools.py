@@ -42,13 +42,14 @@ def offers_plainly(request: Any, _: Any) -> bool:
     if type(tools) is not list or request.get("tool_choice") not in _CHOICES:
         return False
     names = set()
-    for tool in tools:
-        function = tool.get("function") if type(tool) is dict else None
-        if type(function) is not dict or type(name := function.get("name")) is not str:
-            return False
-        if function.get("strict") and loose(function.get("parameters")) is not None:
-            return False
-        names.add(name)
+    try:
+        for tool in tools:
+            function = tool["function"]
+            if tool["type"] != "function" or (function.get("strict") and loose(function["parameters"]) is not None):
+                return False
+            names.add(function["name"])
+    except (TypeError, KeyError, AttributeError):  # what has another shape goes the long way
+        return False
     return len(names) == len(tools)
 
 

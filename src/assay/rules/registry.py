@@ -318,10 +318,11 @@ class Registry:
 
 
 def _all_silent(ways: Sequence[ShortWay]) -> ShortWay:
+    if len(ways) == 2:  # noqa: PLR2004  as of chat: asked of every message, where a loop would be a tenth of all
+        first, second = ways
+        return lambda request, response: first(request, response) and second(request, response)
+
     def silent(request: Any, response: Any) -> bool:
-        for way in ways:  # noqa: SIM110  asked of every message, and all() takes as long as one of the predicates
-            if not way(request, response):
-                return False
-        return True
+        return all(way(request, response) for way in ways)
 
     return silent
