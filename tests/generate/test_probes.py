@@ -101,6 +101,15 @@ def test_chat_has_its_sites() -> None:
         assert value in outside.request.body.replace(b" ", b""), outside.request.body
 
 
+def test_probes_are_small_enough_to_read() -> None:
+    """What a probe does not need is pared away: half of chat's have 150 bytes at most, nine of ten have 400."""
+    outcomes = outcomes_of(CONTRACT, "createChatCompletion")
+    sizes = sorted(len(one.outside.request.body) for one in outcomes if one.outside is not None)
+    assert len(sizes) > 300
+    assert sizes[len(sizes) // 2] <= 150
+    assert sizes[len(sizes) * 9 // 10] <= 400
+
+
 def test_all_probes_of_chat_are_built_in_little_time() -> None:
     """Building and proving takes about a second; the bound is generous, for machines differ."""
     contract = load("openai")

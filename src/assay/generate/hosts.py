@@ -18,6 +18,7 @@ from jsonschema_rs import canonical as form
 from assay.errors import DescriptionError
 from assay.generate.compiler import Compiler, resolved
 from assay.generate.fixed import GaveUp, made
+from assay.generate.pared import Parer, replaced
 from assay.generate.reached import Path, Tracer, stands
 from assay.generate.sites import spots
 from assay.schema.failures import value_at
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
     from assay.schema.places import Place
     from assay.violation import Violation
 
-__all__ = ["Host", "Hosts", "Near", "replaced"]
+__all__ = ["Host", "Hosts", "Near"]
 
 _NUMBERS = (1, 2, 3)  # values of one schema that are tried after the simplest, with more in them
 _TRIES, _HOSTS, _MENDS = 24, 4, 6
+_SWEEPS = 2
+_LARGE = 400  # characters; a larger host is worth the time that it takes to pare it member by member
 _NOTHING = object()
 _ANYTHING: tuple[Any, ...] = ("a", 1, True, {}, [])
 # A schema that names no type, and means objects or arrays by what it says of them.
@@ -83,13 +86,17 @@ class Hosts:
         self._schemas = schemas
         self._dials = replace(subject.dials, hostile=0.0)
         self._compiler = Compiler()
+        self._parer = Parer(subject.violations, subject.finish, clean, self.root.prefix)
         self._known: dict[str, list[Host]] = {}
+        self._ready: dict[str, list[Host]] = {}
         self._samples: dict[str, list[Any]] = {}
 
     def begin(self, seeds: Iterable[Any]) -> None:
         """Take seeds for hosts of all that they reach; the first few that reach a schema are its hosts."""
         # The smallest first, since a probe that finds something is read by people.
-        for seed in sorted(seeds, key=lambda seed: len(repr(seed))):
+        ordered = sorted(seeds, key=lambda seed: len(repr(seed)))
+        self._parer.plain = next(iter(ordered), None)
+        for seed in ordered:
             for place, path in self.tracer.reached(self.root.place, seed):
                 known = self._known.setdefault(place.reference, [])
                 if len(known) < _HOSTS and not any(other.value is seed for other in known):
@@ -99,18 +106,40 @@ class Hosts:
         """The first host of a schema, or None where none was found."""
         return next(iter(self.all(spot)), None)
 
-    def all(self, spot: Spot) -> list[Host]:
-        """The hosts of a schema; the only one that is grown, or a few that the seeds gave."""
+    def all(self, spot: Spot) -> Iterator[Host]:
+        """Yield the hosts of a schema, each pared down: the one that is grown, or a few that the seeds gave."""
         reference = spot.place.reference
         if reference not in self._known:
             self._known[reference] = []  # while it is being looked for
             grown = self._grown(spot)
             self._known[reference] = [] if grown is None else [grown]
-        return self._known[reference]
+        known, ready = self._known[reference], self._ready.setdefault(reference, [])
+        for number, host in enumerate(known):
+            if number == len(ready):
+                ready.append(self._pared(host, reference))
+            if not any(ready[number].value == other.value for other in ready[:number]):
+                yield ready[number]
+
+    def _pared(self, host: Host, reference: str) -> Host:
+        """The smallest version of a host in which the schema still judges the place."""
+
+        def judged(value: Any, path: Path) -> bool:
+            return stands(value, path) and self.tracer.reaches(self.root.place, value, path, reference)
+
+        value, path = host.value, host.path
+        for value, path in self._parer.versions(host.value, host.path):
+            if value is host.value or judged(value, path):
+                break
+        for _ in range(_SWEEPS):  # one member may be needed only by another that goes later
+            if len(repr(value)) > _LARGE:
+                value, path = self._parer.smaller(value, path, judged)
+        return Host(value, path)
 
     def _grown(self, spot: Spot) -> Host | None:
         found = None
-        for parent in self.all(spot.parent) if spot.parent is not None else ():
+        # What was pared away may be just what lets something grow.
+        parents = [*self.all(spot.parent), *self._known[spot.parent.place.reference]] if spot.parent is not None else []
+        for parent in parents:
             for path, part in islice(self._grafts(spot, parent), _TRIES):
                 whole = self.settled(replaced(parent.value, path[: len(parent.path)], part), path)
                 if whole is None or not self.tracer.reaches(self.root.place, whole, path, spot.place.reference):
@@ -299,14 +328,3 @@ class Near:
         for step in steps:
             place = place.step(step) if place is not None else None
         return [] if place is None else self.hosts.samples(place)
-
-
-def replaced(value: Any, path: Path, part: Any) -> Any:
-    """A copy of a JSON value with another part at a path."""
-    if not path:
-        return part
-    step = path[0]
-    inner = replaced(value[step], path[1:], part)
-    if isinstance(value, list) and isinstance(step, int):
-        return [*value[:step], inner, *value[step + 1 :]]
-    return {**value, step: inner}

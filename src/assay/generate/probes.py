@@ -8,6 +8,7 @@ Nothing is left to chance: the same description gives the same probes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from assay.generate.cases import CaseMaker
@@ -289,9 +290,8 @@ class Bench:
 
     def _bases(self, site: Site, spot: Spot) -> Iterator[Host]:
         """The host of a schema, and the same with other values in the place."""
-        hosts = self._hosts.all(spot)
-        yield from (host for host in hosts if site.applies(host.part))
-        for host in hosts[:1]:
+        yield from (host for host in self._hosts.all(spot) if site.applies(host.part))
+        for host in islice(self._hosts.all(spot), 1):
             for sample in self._hosts.samples(spot.place):
                 if not site.applies(sample) or sample == host.part:
                     continue

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Path", "Tracer", "inner_schemas", "stands", "unions"]
 
 Path = tuple[str | int, ...]
+_LARGEST = 20_000  # places of members that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Tracer:
         self._direction = direction
         self.places = places
         self._links: dict[str, _Links] = {}
+        self._inner: dict[tuple[str, str | int], list[Place]] = {}
 
     def admits(self, place: Place, value: Any) -> bool:
         """Whether a schema admits a value."""
@@ -77,6 +79,16 @@ class Tracer:
         )
         return links
 
+    def inner(self, place: Place, step: str | int) -> list[Place]:
+        """The schemas that a schema's own keywords apply to the member of a value at one step, looked up once."""
+        key = (place.reference, step)
+        found = self._inner.get(key)
+        if found is None:
+            if len(self._inner) >= _LARGEST:
+                self._inner.clear()  # names come from the values that are traced, and they may be anybody's
+            found = self._inner[key] = inner_schemas(place, step)
+        return found
+
     def reached(self, root: Place, value: Any, path: Path = ()) -> Iterator[tuple[Place, Path]]:
         """Yield every schema that judges a place of a value, with the path of that place."""
         heads = list(self.applied(root, value))
@@ -88,7 +100,7 @@ class Tracer:
             steps = range(len(value))
         for step in steps:
             for place in heads:
-                for inner in inner_schemas(place, step):
+                for inner in self.inner(place, step):
                     yield from self.reached(inner, value[step], (*path, step))
 
     def reaches(self, root: Place, value: Any, path: Path, wanted: str) -> bool:
@@ -98,7 +110,7 @@ class Tracer:
             inner: dict[str, Place] = {}
             for head in heads:
                 for place in self.applied(head, value):
-                    inner |= {one.reference: one for one in inner_schemas(place, step)}
+                    inner |= {one.reference: one for one in self.inner(place, step)}
             heads, value = list(inner.values()), value[step]
         return any(place.reference == wanted for head in heads for place in self.applied(head, value))
 
@@ -112,7 +124,7 @@ def unions(tracer: Tracer, root: Place, value: Any, path: Path) -> frozenset[str
         for place in applied.values():
             found |= {below(place.reference, keyword) for keyword in ("anyOf", "oneOf") if place.branches(keyword)}
         if step is not None:
-            heads = [inner for place in applied.values() for inner in inner_schemas(place, step)]
+            heads = [inner for place in applied.values() for inner in tracer.inner(place, step)]
             value = value[step]
     return frozenset(found)
 
