@@ -23,10 +23,12 @@ from assay.commands.audit import audit
 from assay.commands.check import check
 from assay.commands.diff import diff
 from assay.commands.envoy import envoy
+from assay.commands.faults import faults
 from assay.commands.lint import lint
 from assay.commands.proxy import proxy
 from assay.commands.rules import rules
 from assay.commands.run import run
+from assay.commands.serve import serve
 from assay.commands.sites import sites
 from assay.commands.top import top
 from assay.errors import AssayError
@@ -85,8 +87,10 @@ main.add_command(check)
 main.add_command(proxy)
 main.add_command(diff)
 main.add_command(envoy)
+main.add_command(faults)
 main.add_command(rules)
 main.add_command(run)
+main.add_command(serve)
 main.add_command(sites)
 main.add_command(top)
 

@@ -7,7 +7,7 @@ before the first request.
 from __future__ import annotations
 
 import hashlib
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,8 @@ from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run as test
 from assay.contract import load
 from assay.errors import UsageError
-from assay.reference.server import application
+from assay.reference.faults.application import faulty
+from assay.reference.faults.registry import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 CLEAN, FINDINGS, INTERRUPTED = 0, 1, 130
+_KEY = "embedded"  # of a server that lives as long as the run
 
 
 @click.command()
@@ -74,6 +76,7 @@ CLEAN, FINDINGS, INTERRUPTED = 0, 1, 130
     help="Keep the target's answers in FILE (for your eyes only: mode 0600), and go on with a run that it holds.",
 )
 @click.option("--seed", default=0, show_default=True, type=int, help="The same seed draws the same cases.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME", help="A fault of the embedded server; repeatable.")
 @reports.options
 @click.option("--baseline", "baseline_file", metavar="FILE", help="Findings in this file are known and fail nothing.")
 @click.option("--update-baseline", is_flag=True, help="Write what this run finds to the baseline.")
@@ -99,9 +102,21 @@ def run(url: str | None, **given: Any) -> int:
     result = Result(_options(given), layer=layer, baseline=accepted)
     if more:
         result.letter = Letter(load(given["description"], overlays=given["overlays"], layer="strict", off=given["off"]))
-    with ExitStack() as stack:
-        target = target_at(url or stack.enter_context(serve(application())), contract, given)
-        return _tested(contract, target, result, given, places)
+    if url is not None:
+        if given["faults"]:
+            raise UsageError("--fault is for the embedded server: leave out the URL")
+        return _tested(contract, target_at(url, contract, given), result, given, places)
+    app, headers = _embedded(given["faults"])
+    with serve(app) as embedded:
+        given["headers"] = (*given["headers"], *headers)
+        return _tested(contract, target_at(embedded, contract, given), result, given, places)
+
+
+def _embedded(names: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
+    """The embedded server, and the header fields that it demands: a key where a fault shows only with one."""
+    if not any(find(name).keyed for name in names):
+        return faulty(names, load("openai")), ()
+    return faulty(names, load("openai"), key=_KEY), (f"Authorization: Bearer {_KEY}",)
 
 
 def _tested(

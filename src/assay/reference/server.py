@@ -52,6 +52,7 @@ from assay.reference.files import (
 from assay.reference.images import IMAGE_FORM, create_image, create_image_edit, create_image_variation
 from assay.reference.models import delete_model, list_models, retrieve_model
 from assay.reference.moderations import create_moderation
+from assay.reference.quota import Quota
 from assay.reference.replies import Call, Named, Raw, Refusal, Reply, Stream
 from assay.reference.run_answers import (
     cancel_run,
@@ -66,7 +67,7 @@ from assay.reference.run_answers import (
 )
 from assay.reference.speech import create_speech
 from assay.reference.store import Store
-from assay.reference.text import Source
+from assay.reference.text import SEED, Source
 from assay.reference.threads import (
     create_message,
     create_thread,
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from assay.model import Shape
+    from assay.reference.quota import Fields
     from assay.violation import Verdict
 
 __all__ = ["Application", "Judge", "application"]
@@ -250,13 +252,16 @@ def application(
     judge: Judge | None = None,
     clock: Callable[[], int] = lambda: NOW,
     limit: int = LIMIT,
+    rate: int | None = None,
+    seed: int = 0,
 ) -> Application:
     """Make the reference server as an ASGI application.
 
     With a ``key``, every request must bear it (``Authorization: Bearer``). ``judge`` is the contract to enforce,
-    by default the bundled one. ``clock`` gives seconds since 1970. ``limit`` is in bytes.
+    by default the bundled one. ``clock`` gives seconds since 1970. ``limit`` is in bytes, ``rate`` in requests a
+    minute. Another ``seed`` gives other texts and ids.
     """
-    return Application(judge or _bundled(), key=key, clock=clock, limit=limit)
+    return Application(judge or _bundled(), Terms(key, limit, rate, seed), clock)
 
 
 def _bundled() -> Judge:
@@ -266,14 +271,24 @@ def _bundled() -> Judge:
     return judge
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms requests are answered; see :func:`application`."""
+
+    key: str | None
+    limit: int
+    rate: int | None
+    seed: int
+
+
 class Application:
     """The ASGI application; see :func:`application`."""
 
-    def __init__(self, judge: Judge, *, key: str | None, clock: Callable[[], int], limit: int) -> None:
+    def __init__(self, judge: Judge, terms: Terms, clock: Callable[[], int]) -> None:
         self._judge = judge
-        self._key = key
+        self._terms = terms
         self._clock = clock
-        self._limit = limit
+        self._quota = None if terms.rate is None else Quota(terms.rate)
         self._serials = itertools.count(1)
         self._store = Store()
 
@@ -281,10 +296,11 @@ class Application:
         """Answer one connection event of ASGI."""
         if scope["type"] != "http":
             return
+        SEED.set(self._terms.seed)
         exchange = _Exchange(scope, receive, send, next(self._serials))
         try:
-            body = await exchange.read(self._limit)
-            answer = self._answer(scope, body, exchange.serial)
+            body = await exchange.read(self._terms.limit)
+            answer = self._answer(scope, body, exchange)
         except Refusal as refusal:
             await exchange.send_json(refusal.status, refusal.envelope, refusal.headers)
             return
@@ -297,10 +313,12 @@ class Application:
         else:
             await exchange.send_json(answer.status, answer.value)
 
-    def _answer(self, scope: Message, body: bytes, serial: int) -> Answer:
+    def _answer(self, scope: Message, body: bytes, exchange: _Exchange) -> Answer:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         self._authenticate(headers)
-        return self._serve(_request(scope, headers, body), headers, serial)
+        if self._quota is not None:
+            exchange.fields = self._quota.take(self._clock())
+        return self._serve(_request(scope, headers, body), headers, exchange.serial)
 
     def _serve(self, request: Request, headers: dict[str, str], serial: int) -> Answer:
         """Answer one request, from whoever it comes; raises Refusal."""
@@ -330,13 +348,13 @@ class Application:
         return Refusal(400, "This operation does not answer in JSON.", code="unsupported_operation").pair
 
     def _authenticate(self, headers: dict[str, str]) -> None:
-        if self._key is None:
+        if self._terms.key is None:
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not given:
             text = "No API key was given; send it as 'Authorization: Bearer KEY'."
             raise Refusal(401, text, code="missing_api_key")
-        if given.strip() != self._key:
+        if given.strip() != self._terms.key:
             raise Refusal(401, "The API key is not known here.", code="invalid_api_key")
 
 
@@ -369,6 +387,7 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self.serial = serial
+        self.fields: Fields = ()
 
     async def read(self, limit: int) -> bytes:
         """Return the whole body; one over the limit is read to its end, but not kept."""
@@ -417,7 +436,7 @@ class _Exchange:
             gone.cancel()
 
     async def _start(self, status: int, headers: tuple[tuple[str, str], ...]) -> None:
-        fields = (*headers, ("x-request-id", f"req_{Source('request', self.serial).name(32)}"))
+        fields = (*headers, *self.fields, ("x-request-id", f"req_{Source('request', self.serial).name(32)}"))
         encoded = [(name.encode(), value.encode()) for name, value in fields]
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 

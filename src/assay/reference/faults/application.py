@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from assay.errors import UsageError
 from assay.messages import Request
 from assay.reference.faults.fault import Answer, Asked, applies
-from assay.reference.server import LIMIT
+from assay.reference.faults.registry import find
+from assay.reference.server import LIMIT, application
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +21,21 @@ if TYPE_CHECKING:
     from assay.reference.faults.fault import Change, Fault
     from assay.reference.server import Application, Message, Receive, Send
 
-__all__ = ["Cut", "Faulty"]
+__all__ = ["Cut", "Faulty", "faulty"]
+
+
+def faulty(names: Iterable[str], contract: Contract, *, key: str | None = None, **terms: Any) -> Application | Faulty:
+    """Make the reference server with the faults of these names; ``contract`` is the bundled one.
+
+    ``key`` and ``terms`` are those of :func:`assay.reference.server.application`. Raises ``UsageError`` for a name that
+    no fault has, and for a fault that shows only where a key is demanded when none is.
+    """
+    faults = [*map(find, names)]
+    honest = application(key=key, judge=contract, **terms)
+    unseen = next((fault.name for fault in faults if fault.keyed and key is None), None)
+    if unseen is not None:
+        raise UsageError(f"the fault {unseen} shows only where a key is demanded: name one with --key-env")
+    return Faulty(honest, faults, contract, key=key) if faults else honest
 
 
 class Cut(ConnectionError):  # noqa: N818  a closing, no error of ours
@@ -118,8 +134,6 @@ def _scope(scope: Message, request: Request) -> dict[str, Any]:
 
 
 async def _send(answer: Answer, send: Send, *, head: bool) -> None:
-    if not answer.status:
-        raise Cut("before the answer")
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in _fields(answer, head=head)]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     for part in answer.parts:

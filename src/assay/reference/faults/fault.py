@@ -105,8 +105,7 @@ class Asked:
 class Answer:
     """One response: ``parts`` are the body as it is sent, the events of a stream one by one.
 
-    ``exact`` leaves the declared length alone; ``cut`` closes the connection behind the parts, before the end; where
-    the status is 0, it is closed before anything is sent.
+    ``exact`` leaves the declared length alone; ``cut`` closes the connection behind the parts, before the end.
     """
 
     status: int

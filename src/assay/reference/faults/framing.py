@@ -33,7 +33,8 @@ __all__ = ["FAULTS"]
 
 _fault = partial(Fault, group="HTTP")
 _CHAT = "createChatCompletion"
-_CLOSED = Answer(0, (), ())
+_HEAD = (("content-type", "application/json"), ("content-length", "100"))
+_CLOSED = Answer(OK, _HEAD, (), exact=True, cut=True)
 _LARGE = 20_000  # bytes of a body
 
 
@@ -99,9 +100,9 @@ FAULTS = (
     _fault("body-cut-off", "The connection is closed in the middle of a chat completion.",
            Answers(_CHAT, _successes(_half))),
     _fault("stream-cut-off", "The connection is closed in the middle of a stream.", Answers(_CHAT, _stopped)),
-    _fault("tools-connection-closed", "The connection is closed without an answer where tools are offered.",
+    _fault("tools-connection-closed", "The connection is closed behind the header where tools are offered.",
            Instead(_CHAT, _closing(lambda asked: isinstance(asked.value, dict) and bool(asked.value.get("tools"))))),
-    _fault("malformed-connection-closed", "The connection is closed without an answer to what is no JSON.",
+    _fault("malformed-connection-closed", "The connection is closed behind the header where no JSON came.",
            Instead("*", _closing(_malformed))),
     _fault("json-with-mark", "JSON begins with a byte order mark.",
            Answers("*", _bytes(lambda body: b"\xef\xbb\xbf" + body))),
@@ -123,7 +124,7 @@ FAULTS = (
     _fault("chat-redirected", "Chat is redirected to a path with a slash.", Instead(_CHAT, _redirected)),
     _fault("large-body-413", f"A body of more than {_LARGE} bytes is too large.",
            Instead("*", lambda asked: _error(413, "too large") if len(asked.request.body) > _LARGE else None)),
-    _fault("large-body-closed", f"The connection is closed at a body of more than {_LARGE} bytes.",
+    _fault("large-body-closed", f"The connection is closed behind the header where more than {_LARGE} bytes came.",
            Instead("*", _closing(lambda asked: len(asked.request.body) > _LARGE))),
     _fault("charset-refused", "A Content-Type with a charset is refused.",
            Instead("*", lambda asked: _error(415, "wrong media type")
