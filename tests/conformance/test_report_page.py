@@ -56,6 +56,7 @@ async function measured() {
     wide: page.documentElement.scrollWidth, background: getComputedStyle(page.body).backgroundColor,
     folded, linked, printed: page.querySelectorAll("details:not([open])").length,
     copies: [...page.querySelectorAll("button.copy")].every(node => !node.hidden), before, after: button.textContent,
+    cell: Math.max(...[...page.querySelectorAll("tbody th, tbody td")].map(node => node.getBoundingClientRect().height)),
     word: word.width, texts: texts.length,
     table: page.querySelector(".matrix").scrollWidth <= page.querySelector(".matrix").parentElement.clientWidth,
     pale: texts.filter(node => contrast(node) < 4.5).map(node => [node.className, node.textContent.slice(0, 40)]),
@@ -158,6 +159,7 @@ def test_a_browser_shows_the_page_of_a_run(page, tmp_path, scheme, width):
     assert seen["copies"]
     assert seen["before"] == "copy" != seen["after"]
     assert seen["table"]
+    assert seen["cell"] < 80  # a name in three lines, not one letter below the other
     assert seen["texts"] > 100
     assert seen["pale"] == []
     assert (seen["word"] > 20) == (width > 400)

@@ -98,6 +98,14 @@ def test_no_report_repeats_a_secret_or_a_body(form, plain, bodies):
     assert "(hidden)" in text
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1?key={}", "http://me:{}@127.0.0.1:9/v1"])
+def test_a_key_in_the_address_is_refused_and_not_repeated(url):
+    """What stands in a URL would stand in every report, so no key may."""
+    done = assay("run", url.format(KEY))
+    assert done.exit_code == 2
+    assert "marked-secret" not in done.output
+
+
 def test_junit_fails_for_what_fails_the_run_alone(plain):
     """Failures are the findings that count; what the letter has stands in the output of its test."""
     _, reports = plain
