@@ -56,7 +56,7 @@ async function measured() {
     wide: page.documentElement.scrollWidth, background: getComputedStyle(page.body).backgroundColor,
     folded, linked, printed: page.querySelectorAll("details:not([open])").length,
     copies: [...page.querySelectorAll("button.copy")].every(node => !node.hidden), before, after: button.textContent,
-    cell: Math.max(...[...page.querySelectorAll("tbody th, tbody td")].map(node => node.getBoundingClientRect().height)),
+    cell: Math.max(...[...page.querySelectorAll("tbody th, tbody td")].map(node => node.offsetHeight)),
     word: word.width, texts: texts.length,
     table: page.querySelector(".matrix").scrollWidth <= page.querySelector(".matrix").parentElement.clientWidth,
     pale: texts.filter(node => contrast(node) < 4.5).map(node => [node.className, node.textContent.slice(0, 40)]),
