@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -36,6 +39,19 @@ def test_the_embedded_default_conforms_on_one_screen(tmp_path):
     assert "0 findings in" in done.stdout
     assert len(done.stdout.splitlines()) <= 24
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_left_in_the_folder_of_the_user(tmp_path):
+    """What the command and its libraries keep goes to the user's cache; pytest hides this, so a process shows it."""
+    work, cache = tmp_path / "work", tmp_path / "cache"
+    work.mkdir()
+    kept = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    kept.pop("HYPOTHESIS_STORAGE_DIRECTORY", None)
+    command = [sys.executable, "-m", "assay", "run", "--max-requests", "30", "--operation", "createEmbedding"]
+    done = subprocess.run(command, cwd=work, env=kept, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(work.iterdir())
+    assert list((cache / "assay" / "hypothesis").iterdir())
 
 
 def test_a_rule_is_switched_off_for_a_run():

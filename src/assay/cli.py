@@ -32,7 +32,7 @@ from assay.commands.serve import serve
 from assay.commands.sites import sites
 from assay.commands.top import top
 from assay.errors import AssayError
-from assay.spec.load import load_api
+from assay.spec.load import cache_folder, load_api
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +78,12 @@ class _Front(click.Group):
 @click.group(cls=_Front, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("assay"), message="assay %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
-def main(debug: bool) -> None:  # noqa: FBT001  read from the arguments, where every error can see it
+def main(debug: bool) -> None:  # noqa: ARG001, FBT001  read from the arguments, where every error can see it
     """One contract for OpenAI-style HTTP APIs: prove that a server keeps it."""
+    folder = cache_folder()
+    if folder is not None:
+        # Else Hypothesis keeps what it has read of its own in the folder that the user stands in.
+        os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(folder / "hypothesis"))
 
 
 main.add_command(audit)

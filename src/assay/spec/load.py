@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from assay.model import Api
     from assay.spec.overlay import Overlay
 
-__all__ = ["Layer", "Source", "load_api", "schemas_folder"]
+__all__ = ["Layer", "Source", "cache_folder", "load_api", "schemas_folder"]
 
 Layer = Literal["compat", "strict"]
 Source = str | os.PathLike[str] | dict[str, Any]
@@ -298,7 +298,7 @@ def _bytes(path: Path, wanted: str) -> bytes:
 
 def _entry(files: _Files, layer: str, data: bytes, given: list[_Given]) -> Path | None:
     """Name the cache entry by everything that decides what the description compiles to."""
-    folder = _cache_folder()
+    folder = cache_folder()
     if folder is None:
         return None
     mending = schemas_folder() / "overlays"
@@ -307,7 +307,7 @@ def _entry(files: _Files, layer: str, data: bytes, given: list[_Given]) -> Path 
     circumstances = json.dumps([files.root, str(files.names[files.root]), layer, files.allowed, sys.version_info[:2]])
     overlays = [one.identity for one in given]
     parts = [_code(), circumstances.encode(), data, str(len(defaults)).encode(), *defaults, *overlays]
-    return folder / f"{caching.key(parts)}.json"
+    return folder / "descriptions" / f"{caching.key(parts)}.json"
 
 
 @functools.cache
@@ -317,8 +317,8 @@ def _code() -> bytes:
     return caching.digest(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).encode()
 
 
-def _cache_folder() -> Path | None:
-    """Return the user's cache folder for descriptions, by the custom of the platform."""
+def cache_folder() -> Path | None:
+    """Return Assay's folder in the user's cache, by the custom of the platform; None where the user has no home."""
     try:
         if named := os.environ.get("XDG_CACHE_HOME"):
             base = Path(named)
@@ -330,7 +330,7 @@ def _cache_folder() -> Path | None:
             base = Path.home() / ".cache"
     except RuntimeError:
         return None
-    return base / "assay" / "descriptions"
+    return base / "assay"
 
 
 def _stored(entry: Path, files: _Files) -> _Work | None:
