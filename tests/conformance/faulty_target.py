@@ -6,7 +6,7 @@ import json
 
 from assay.reference.server import application
 
-KEY = "sk-otter-4711-marked-secret"
+KEY = "sk-Otter-4711-marked-secret"
 SAID = "a secret body"
 
 
@@ -40,6 +40,9 @@ def faulty():
 def _spoiled(path, status, kind, body):
     if path.endswith("/images/generations"):
         return 404, b'{"detail": "Not Found"}'
+    if path.endswith("/audio/speech"):
+        error = {"message": f"This server lets {KEY} only chat.", "type": "t", "param": None, "code": None}
+        return 400, json.dumps({"error": error}).encode()
     if path.endswith("/moderations"):
         return 500, b"```\n" + SAID.encode() + b"\n<script>alert(1)</script>"
     if status == 400:

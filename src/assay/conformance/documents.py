@@ -20,6 +20,7 @@ can forget it. The JSON is a stable format, told apart by ``format``; fields are
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ import orjson
 
 from assay.conformance.curl import curl
 from assay.conformance.findings import COLUMNS, column
-from assay.conformance.matrix import row
+from assay.conformance.matrix import row, untested
 from assay.conformance.statements import sentence
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ class Document:
         return self.hidden(line)
 
     def hidden(self, text: str) -> str:
-        """A text without the values that the user's header fields have, should a target repeat them."""
+        """A text without the values that the user's header fields have, should a target repeat them in any case."""
         for secret in self.target.secrets:
             if len(secret) >= _SHORTEST:
-                text = text.replace(secret, "(hidden)")
+                text = re.sub(re.escape(secret), "(hidden)", text, flags=re.IGNORECASE)
         return text
 
     def lines(self, finding: Finding) -> list[str]:
@@ -125,6 +126,10 @@ class Document:
             marks.append(f"known: {finding.reason}" if finding.reason else "known")
         return marks
 
+    def untested(self) -> dict[str, list[str]]:
+        """The operations, or those with features, that were not tested, by the reason, perhaps a refusal's words."""
+        return {self.hidden(reason): names for reason, names in untested(self.result).items()}
+
     def verdict(self) -> tuple[str, str]:
         """The number of findings that fail the run, and what else there is to count."""
         found = self.result.all
@@ -169,8 +174,8 @@ class Document:
             "valid": tally.valid,
             "invalid": tally.invalid,
             "accepted": tally.accepted,
-            "unsupported": dict(tally.refusals),
-            "closed": tally.closed,
+            "unsupported": {self.hidden(reason): count for reason, count in tally.refusals.items()},
+            "closed": self.hidden(tally.closed),
             "coverage": _shares(self.result.covered([operation.id])),
             "matrix": {
                 name: {"state": cell.state, "findings": cell.findings}

@@ -41,7 +41,7 @@ def _cases(document: Document, operation: Operation) -> list[str]:
     tally = document.result.tallies[operation.id]
     mine = [finding for finding in document.result.all if finding.operations[0] == operation.id]
     if not tally.sent:
-        reason = tally.closed or "not reached within the budget"
+        reason = document.hidden(tally.closed) or "not reached within the budget"
         return [_case(operation.id, "all", f"<skipped message={_quoted(reason)}/>")]
     cases = []
     for name in COLUMNS:

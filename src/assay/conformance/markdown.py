@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from assay.conformance.findings import COLUMNS
-from assay.conformance.matrix import row, untested
+from assay.conformance.matrix import row
 from assay.conformance.statements import sentence
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ def _cell(cell: Cell) -> str:
 
 
 def _rest(document: Document) -> Iterator[str]:
-    reasons = untested(document.result)
+    reasons = document.untested()
     if reasons:
         yield "Not tested:"
         yield ""
         for reason, names in reasons.items():
-            yield f"* {reason}: {', '.join(_code(name) for name in names)}"
+            yield f"* {_code(reason)}: {', '.join(_code(name) for name in names)}"
         yield ""
     baseline = document.result.baseline
     if baseline is not None and baseline.vanished:

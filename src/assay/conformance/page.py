@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from assay.conformance.findings import COLUMNS, column
-from assay.conformance.matrix import row, untested
+from assay.conformance.matrix import row
 from assay.conformance.statements import sentence
 from assay.page.render import render
 
@@ -66,7 +66,7 @@ def page(document: Document) -> str:
         columns=[(name, _ABOUT.get(name, "")) for name in COLUMNS],
         rows=[_row(document, operation, numbered) for operation in tested],
         findings=numbered,
-        untested=untested(result),
+        untested=document.untested(),
     )
 
 

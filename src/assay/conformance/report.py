@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.conformance.findings import COLUMNS, column
-from assay.conformance.matrix import untested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +90,7 @@ def show(console: Console, document: Document, files: Sequence[str] = ()) -> Non
     result = document.result
     if any(tally.sent for tally in result.tallies.values()):
         console.print(_table(result))
-    for line in (*_notes(result), _coverage(result)):
+    for line in (*_notes(document), _coverage(result)):
         console.print(Text(line, style="dim"), soft_wrap=not console.is_terminal)
     for number, finding in enumerate(result.all, 1):
         if not finding.accepted:
@@ -156,9 +155,9 @@ def _open(result: Result) -> list[Finding]:
     return [finding for finding in result.findings if not finding.accepted]
 
 
-def _notes(result: Result) -> list[str]:
+def _notes(document: Document) -> list[str]:
     """One line for each reason why operations, or features of them, were not tested."""
-    return [f"{reason}: {_named(names)}" for reason, names in untested(result).items()]
+    return [f"{reason}: {_named(names)}" for reason, names in document.untested().items()]
 
 
 def _baseline(result: Result) -> list[str]:
