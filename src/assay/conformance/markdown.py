@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from assay.conformance.findings import COLUMNS
-from assay.conformance.matrix import row
+from assay.conformance.matrix import row, tested
 from assay.conformance.statements import sentence
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def _head(document: Document) -> Iterator[str]:
 
 def _table(document: Document) -> Iterator[str]:
     result = document.result
-    tested = [operation for operation in result.operations if any(result.tallies[operation.id].asked.values())]
-    rows = [(operation, row(result, operation)) for operation in tested]
+    rows = [(operation, row(result, operation)) for operation in tested(result)]
     told = [(operation, cells) for operation, cells in rows if any(cell.findings for cell in cells)]
     if told:
         yield f"| operation | {' | '.join(COLUMNS)} | coverage |"

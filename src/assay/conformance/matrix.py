@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from assay.conformance.result import Result
     from assay.model import Operation
 
-__all__ = ["Cell", "State", "asked", "row", "untested"]
+__all__ = ["Cell", "State", "asked", "row", "tested", "untested"]
 
 State = Literal["broken", "hazard", "known", "strict", "kept", "untried"]
 """In falling order of weight; ``known`` is broken as a baseline accepts it, ``strict`` by the letter alone."""
@@ -54,6 +54,17 @@ def asked(exchange: Exchange) -> Iterator[str]:
     yield "streams" if (response.headers.content_type or "").lower().startswith(_STREAM) else "shape"
     if related(exchange.operation.id):
         yield "relations"
+
+
+def tested(result: Result) -> list[Operation]:
+    """The operations that get a row: those that the target serves, and those that have findings all the same."""
+    bad = {name for finding in result.all for name in finding.operations}
+    found = []
+    for operation in result.operations:
+        tally = result.tallies[operation.id]
+        if operation.id in bad or (any(tally.asked.values()) and (tally.accepted or not tally.closed)):
+            found.append(operation)
+    return found
 
 
 def row(result: Result, operation: Operation) -> list[Cell]:

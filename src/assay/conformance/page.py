@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from assay.conformance.findings import COLUMNS, column
-from assay.conformance.matrix import row
+from assay.conformance.matrix import row, tested
 from assay.conformance.statements import sentence
 from assay.page.render import render
 
@@ -49,7 +49,6 @@ def page(document: Document) -> str:
     """Write the page."""
     result = document.result
     fails, more = document.verdict()
-    tested = [operation for operation in result.operations if any(result.tallies[operation.id].asked.values())]
     numbered = [_finding(document, number, finding) for number, finding in enumerate(result.all, 1)]
     return render(
         "assay.conformance",
@@ -61,10 +60,9 @@ def page(document: Document) -> str:
         base_url=document.base_url,
         began=document.began,
         result=result,
-        tested=tested,
         covered=result.covered(),
         columns=[(name, _ABOUT.get(name, "")) for name in COLUMNS],
-        rows=[_row(document, operation, numbered) for operation in tested],
+        rows=[_row(document, operation, numbered) for operation in tested(result)],
         findings=numbered,
         untested=document.untested(),
     )
