@@ -96,7 +96,7 @@ def test_the_honest_server_gives_no_findings(contract, honest):
     assert result.sent == 150
     assert result.tallies[CHAT].accepted >= 20
     assert sum(tally.accepted for tally in result.tallies.values()) >= 50
-    assert sum(tally.invalid for tally in result.tallies.values()) >= 20
+    assert sum(tally.invalid for tally in result.tallies.values()) >= 15
 
 
 @pytest.mark.slow
@@ -427,15 +427,20 @@ def test_time_outs_close_an_operation(contract, honest):
 
 
 def test_nothing_is_deleted_that_was_not_named(contract, honest):
-    """A DELETE is sent only when the user named its operation."""
-    methods = set()
+    """Where the user named no operation that deletes, only what this run was told to have made is deleted."""
+    made, deleted = [], []
 
     def send(request):
-        methods.add(request.method)
-        return honest(request)
+        response = honest(request)
+        if request.method == "POST" or "/batches/" in request.target:  # a batch makes files when it is done
+            made.append(response.body)
+        if request.method == "DELETE":
+            deleted.append(request.target.rpartition("/")[2].encode())
+        return response
 
-    run_on(contract, send, requests=120)
-    assert methods == {"GET", "POST"}
+    run_on(contract, send, requests=300)
+    assert len(deleted) >= 20
+    assert all(any(name in body for body in made) for name in deleted)
 
 
 def test_time_ends_a_run(contract, honest):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assay.conformance.run_rules import RULES
 from assay.errors import UsageError
 from assay.rules.catalogue import standard
 
@@ -30,7 +31,8 @@ file, is a rule. This page is made by `assay rules --markdown > docs/rules.md`, 
 A **violation** breaks the contract. A **hazard** is legal but known to break clients: it is told and fails nothing that
 only violations fail. Switch a rule off by its id: `assay check --off chat/citations FILE`, `assay run --off ...` (or
 `--ignore`), `assay.load("openai", off=["chat/citations"])`. Ids that begin with `schema/` name the keyword of a schema
-that a value breaks, and those with `http/` the framing of a message.
+that a value breaks, and those with `http/` the framing of a message. Rules that are judged in a **run** alone (of
+several exchanges, of requests made on purpose) belong to `assay run`; [conformance.md](conformance.md) says how.
 """
 
 
@@ -41,7 +43,7 @@ that a value breaks, and those with `http/` the framing of a message.
 @click.option("--markdown", is_flag=True, help="Print the page of the documentation.")
 def rules(patterns: tuple[str, ...], operation: str | None, severity: str | None, *, markdown: bool) -> int:
     """List the rules beyond the schemas: all, or those whose ID fits (chat/usage-sums, 'chat*', '*/created-*')."""
-    known = standard().rules
+    known = sorted((*standard().rules, *RULES.values()), key=lambda rule: rule.id)
     found = [rule for rule in known if _fits(rule, patterns, operation, severity)]
     if not found:
         raise UsageError(f"none of the {len(known)} rules fits; assay rules lists them all")
@@ -61,7 +63,7 @@ def _list(found: Iterable[Rule]) -> Iterator[str]:
         mark = " (hazard)" if rule.severity == "hazard" else ""
         yield f"{rule.id}{mark}"
         yield f"    {rule.sentence}"
-        yield f"    {rule.side} of {', '.join(rule.operations)}"
+        yield f"    {rule.side} of {', '.join(rule.operations)}" if rule.operations else "    assay run"
 
 
 def _page(found: Iterable[Rule]) -> Iterator[str]:
@@ -75,7 +77,7 @@ def _page(found: Iterable[Rule]) -> Iterator[str]:
 
 
 def _row(rule: Rule) -> str:
-    operations = " ".join(rule.operations)
+    operations = " ".join(rule.operations) or "`assay run`"
     source = rule.source.removeprefix("#/components/schemas/").replace("/properties/", ".").replace("/items", "[]")
     cells = (f"`{rule.id}`", rule.sentence, rule.severity, rule.side, operations, f"`{source}`")
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"

@@ -46,7 +46,8 @@ class Exchange:
     """A request with its response, None when none came.
 
     ``flaw`` is what the contract has against the request, None for a valid one; ``scenario`` is the name of the
-    feature scenario that it plays, or empty; ``then`` the next request on the connection, where only that shows it.
+    feature scenario that it plays, or empty; ``then`` the next request on the connection, where only that shows it;
+    ``before`` are the requests that led to it, in their order, where a flow found something.
     """
 
     operation: Operation
@@ -55,6 +56,7 @@ class Exchange:
     scenario: str = ""
     flaw: Violation | None = None
     then: Request | None = None
+    before: tuple[Request, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,12 @@ def absent(exchange: Exchange) -> str:
     return f"answered with {status}"
 
 
-def authentication(contract: Contract, exchange: Exchange) -> Violation | None:
-    """A request without the key must be refused, with 401 or another 4xx."""
+def authentication(contract: Contract, exchange: Exchange, *, key: str = "without a key") -> Violation | None:
+    """A request without the key, or with another ``key``, must be refused, with 401 or another 4xx."""
     status = _there(exchange).status
     if BAD_REQUEST <= status < SERVER_ERROR:
         return None
-    wanted = "status 401 for a request without a key"
+    wanted = f"status 401 for a request {key}"
     return Violation(
         "http/authentication", "status", (), wanted, f"status {status}", _stated(contract, exchange.operation)
     )

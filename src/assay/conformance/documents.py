@@ -66,10 +66,11 @@ class Document:
     began: datetime | None = None
 
     def curl(self, finding: Finding) -> str:
-        """The line that sends a finding's request again."""
+        """The line that sends a finding's request again; what led to it stands in lines before it."""
         request = finding.exchange.request
         secret = () if finding.violation.rule == "http/authentication" else self.target.fields
-        line = curl(request, self.target.url(request.target), secret=secret)
+        led = (curl(one, self.target.url(one.target), secret=secret) for one in finding.exchange.before)
+        line = "\n".join((*led, curl(request, self.target.url(request.target), secret=secret)))
         then = finding.exchange.then
         if then is not None:
             line += f" --next {curl(then, self.target.url(then.target), secret=secret).removeprefix('curl ')}"

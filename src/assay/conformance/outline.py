@@ -10,7 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from assay.conformance import plan
+from assay.conformance.flows.inferred import flows
+from assay.conformance.flows.steps import Index, wanted
 from assay.conformance.probing import Probing
+from assay.conformance.protocol import BESIDES, MALFORMED, rank
+from assay.conformance.relations import RELATED
 from assay.generate.cases import cases
 from assay.generate.dials import DIALS
 
@@ -26,12 +30,16 @@ __all__ = ["Share", "outline"]
 class Share:
     """What one operation gets: the labels of its scenarios, and how many requests each later phase may send.
 
-    ``closed`` says why it gets nothing, or is empty; ``keyless`` is 1 where its key is to be proven necessary.
+    ``closed`` says why it gets nothing, or is empty; ``keyless`` is 1 where its key is to be proven necessary,
+    ``related`` counts what is sent to lay answers side by side, ``protocol`` broken texts and what is not there.
     """
 
     operation: Operation
     scenarios: tuple[str, ...] = ()
     keyless: int = 0
+    related: int = 0
+    protocol: int = 0
+    flows: int = 0
     inside: int = 0
     outside: int = 0
     search: int = 0
@@ -40,7 +48,8 @@ class Share:
     @property
     def requests(self) -> int:
         """All requests for this operation."""
-        return len(self.scenarios) + self.keyless + self.inside + self.outside + self.search
+        made = self.keyless + self.related + self.protocol + self.flows
+        return len(self.scenarios) + made + self.inside + self.outside + self.search
 
 
 def outline(contract: Contract, options: Options, *, keyed: bool = False) -> tuple[Share, ...]:
@@ -57,11 +66,41 @@ def outline(contract: Contract, options: Options, *, keyed: bool = False) -> tup
     if keyed:
         for share in (share for share in shares if share.scenarios and left > 0):
             share.keyless, left = 1, left - 1
+    left -= _made(shares, left)
+    left -= _flows(contract, shares, int(left * plan.FLOWS))
     drawn = [(share, Probing(contract, share.operation, "any")) for share in shares if not share.closed]
     for phase, part in plan.PHASES.items():
         able = [(share, one) for share, one in drawn if _can(contract, one, phase, share.operation)]
         left -= _spread(able, phase, int(left * part))
     return tuple(shares)
+
+
+def _made(shares: list[Share], left: int) -> int:
+    """Count the requests for relations and for the protocol, as far as the budget goes; return how many there are."""
+    given = 0
+    served = [share for share in shares if share.scenarios]
+    for share in served:
+        share.related = min(RELATED.get(share.operation.path, 0), left - given)
+        given += share.related
+    first = sorted((one for one in served if one.operation.method == "POST"), key=lambda one: rank(one.operation))
+    for number, (share, count) in enumerate(zip(first, MALFORMED, strict=False)):
+        share.protocol = min(count + (BESIDES if number == 0 else 0), left - given)
+        given += share.protocol
+    return given
+
+
+def _flows(contract: Contract, shares: list[Share], left: int) -> int:
+    """Count the steps of flows for each operation, as far as the budget goes; return how many there are."""
+    index, by_id, given = Index(contract.api), {share.operation.id: share for share in shares}, 0
+    played = flows(contract, "any")
+    found = [(step, index.get(*step.place)) for flow in played for step in flow.steps]
+    mine = {step.place for step, one in found if one is not None and one.id in by_id}
+    needed = wanted(played, lambda step: step.place in mine and step.tells)
+    for step, operation in found:
+        if given < left and step.place in mine and operation is not None and (step.tells or step.keep in needed):
+            by_id[operation.id].flows += 1
+            given += 1
+    return given
 
 
 def _scenarios(contract: Contract, operation: Operation, model: str) -> tuple[str, ...]:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from assay.model import Api, Operation
 
 __all__ = [
-    "PHASES", "candidates", "identity", "is_below", "levels", "models_request", "opened", "scenarios", "select",
-    "served", "spread",
+    "DELETES", "FLOWS", "PHASES", "candidates", "identity", "is_below", "levels", "models_request", "opened",
+    "scenarios", "select", "served", "spread",
 ]  # fmt: skip
 
 _OK = 200
@@ -40,6 +40,10 @@ _MARKS = {
     "other": ("rerank", "realtime", "sora"),
 }
 _TRIED = 4  # models tried for one operation before it is given up
+FLOWS = 0.7
+"""The share of the requests left that flows may spend, all together."""
+DELETES = "deletes: tried only on what this run made, unless named with --operation"
+"""Why operations that delete are closed to all but flows."""
 PHASES = {"inside": 0.35, "outside": 0.45, "search": 1.0}
 """The generated phases in their order, each with the share of the requests left that it may spend."""
 
@@ -47,7 +51,7 @@ PHASES = {"inside": 0.35, "outside": 0.45, "search": 1.0}
 def opened(operation: Operation, options: Options) -> Tally:
     """The tally that an operation begins with: closed at once when it deletes and was not asked for by name."""
     if operation.method == "DELETE" and not options.operations:
-        return Tally(closed="deletes on the target: tested only when named with --operation")
+        return Tally(closed=DELETES)
     return Tally()
 
 

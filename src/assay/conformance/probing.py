@@ -16,7 +16,7 @@ from assay.generate.dials import DIALS
 from assay.generate.probes import Prober
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from assay.contract import Contract
     from assay.generate.cases import Case
@@ -36,10 +36,15 @@ _BULKY = 8000  # bytes of a body
 
 
 class Probing:
-    """The probes of one operation, each given out once. ``model`` is the target's name of one, or empty."""
+    """The probes of one operation, each given out once.
 
-    def __init__(self, contract: Contract, operation: Operation, model: str) -> None:
-        dials = replace(DIALS, models=(model,)) if model else DIALS
+    ``model`` is the target's name of one, or empty; ``known`` are ids of objects that it has, as the dials want them.
+    """
+
+    def __init__(
+        self, contract: Contract, operation: Operation, model: str, known: Mapping[str, str] | None = None
+    ) -> None:
+        dials = replace(DIALS, models=(model,) if model else DIALS.models, known=known or {})
         self._prober = Prober(contract.api, contract.schemas, operation, dials, judge=contract.check_request)
         self._model = model.encode()
         self._modelled: bool | None = None

@@ -104,11 +104,12 @@ def show_plan(console: Console, shares: Sequence[Share], requests: int) -> None:
     """Print what a run would send: a table, then the scenarios by their labels."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("operation", overflow="fold")
-    for name in ("scenarios", "inside", "outside", "search", "all"):
+    for name in ("played", "checks", "flows", "inside", "outside", "search", "all"):
         table.add_column(name, justify="right")
-    open_ones = [share for share in shares if not share.closed]
+    open_ones = [share for share in shares if share.requests]
     for share in open_ones:
-        counts = (len(share.scenarios), share.inside, share.outside, share.search, share.requests)
+        made = (len(share.scenarios), share.related + share.protocol, share.flows)
+        counts = (*made, share.inside, share.outside, share.search, share.requests)
         table.add_row(Text(share.operation.id), *(str(count) for count in counts))
     console.print(table)
     for share in shares:

@@ -17,8 +17,13 @@ from hypothesis import strategies as st
 from assay.conformance import plan
 from assay.conformance.checks import Exchange, authentication, server_down
 from assay.conformance.findings import LENIENT
+from assay.conformance.flows.inferred import flows
+from assay.conformance.flows.memory import Memory
+from assay.conformance.flows.player import Player
 from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
 from assay.conformance.probing import Probing
+from assay.conformance.protocol import important, probe_protocol, wrong_key
+from assay.conformance.relations import RELATED, relate
 from assay.conformance.search import search
 from assay.conformance.trial import Trial
 from assay.conformance.workers import each
@@ -43,6 +48,7 @@ __all__ = ["run"]
 _Task = Callable[[], "Iterable[_Task] | None"]
 _UNAUTHORIZED = (401, 403)
 _BULKY = 8000  # bytes of a body
+_WRONG_KEYS = 3  # operations that are asked with a wrong key
 _LENIENT = 3  # kinds of invalid request, accepted by one operation, that are shrunk
 _NEEDS_KEY = (
     "the target refuses these credentials ({}): set OPENAI_API_KEY, name another variable with --key-env, "
@@ -84,6 +90,7 @@ def run(
     finally:
         result.sent, result.replayed = courier.sent, courier.replayed
         result.seconds = clock.now() - courier.began
+        phases.trial.ledger.tidy(courier)
 
 
 class _Phases:
@@ -95,6 +102,7 @@ class _Phases:
         self.small: dict[str, set[object]] = {}
         self.strategies: dict[str, SearchStrategy[Case]] = {}
         self.probings: dict[str, Probing] = {}
+        self.memory = Memory()
 
     def run(self) -> None:
         """Go through all phases; ``Enough`` and ``Dead`` end them."""
@@ -103,6 +111,10 @@ class _Phases:
         for level in plan.levels(self._open()):
             self._each([partial(self._scenarios, operation, models) for operation in level])
         self._authentication()
+        self._relations()
+        self._protocol()
+        self._flows(models)
+        self._first_contact()
         for phase in plan.PHASES:
             self._phase(phase)
             if phase == "inside":
@@ -180,6 +192,7 @@ class _Phases:
         """A key that was given must be asked for: what was accepted with it is sent without it."""
         if self.target.anonymous is None:
             return
+        keys = _WRONG_KEYS
         for operation in self._open():
             request = self.result.tallies[operation.id].example
             if request is None:
@@ -193,6 +206,48 @@ class _Phases:
             broken = authentication(self.contract, exchange)
             if broken is not None:
                 self.trial.record(exchange, broken)
+            elif keys:
+                keys -= 1
+                self._wrong_key(operation, wrong_key(request))
+
+    def _relations(self) -> None:
+        """Lay answers of one operation side by side."""
+        for operation in self._open():
+            if operation.path in RELATED and operation.method == "POST" and self.result.tallies[operation.id].accepted:
+                self.watch.begin("relations", operation.id)
+                relate(self.contract, self.trial, operation)
+
+    def _protocol(self) -> None:
+        """Ask what no case of an operation asks, on what the target serves."""
+        served = important(self.result)
+        if served:
+            self.watch.begin("protocol", served[0].id)
+            self.memory.nowhere = probe_protocol(self.contract, self.trial, served)
+
+    def _flows(self, models: tuple[str, ...]) -> None:
+        """Play flows with a part of what is left; what they make lives on, for the probes to name."""
+        model = self.result.options.model or plan.candidates(models, "/chat/completions")[0]
+        player = Player(self.contract, self.trial, self._tally, self.memory)
+        self.memory.ids["model"] = model
+        until = self.courier.sent + int(self.courier.left * plan.FLOWS)
+        player.play(flows(self.contract, model), until)
+
+    def _first_contact(self) -> None:
+        """What was not asked at all by now gets one request, before others get more of them."""
+        for operation in self._open():
+            if not self._tally(operation).sent:
+                self.watch.begin("inside", operation.id)
+                self._probe("inside", operation, 1)
+
+    def _wrong_key(self, operation: Operation, request: Request) -> None:
+        """A key that nobody gave out is as good as none."""
+        try:
+            exchange = Exchange(operation, request, self.courier(request, send=self.target.anonymous))
+        except Silent:
+            return
+        broken = authentication(self.contract, exchange, key="with a wrong key")
+        if broken is not None:
+            self.trial.record(exchange, broken)
 
     def _something_served(self) -> None:
         """A target that serves nothing of the description cannot be tested."""
@@ -244,7 +299,7 @@ class _Phases:
         """The probes of an operation; from now on its sites count for contract coverage."""
         made = self.probings.get(operation.id)
         if made is None:
-            made = Probing(self.contract, operation, self.result.tallies[operation.id].model)
+            made = Probing(self.contract, operation, self.result.tallies[operation.id].model, self.memory.known)
             self.probings[operation.id] = made
             self.result.universes[operation.id] = Universe.named(made.sites)
         return made
@@ -286,7 +341,7 @@ class _Phases:
         made = self.strategies.get(operation.id)
         if made is None:
             model = self.result.tallies[operation.id].model
-            dials = replace(DIALS, models=(model,)) if model else DIALS
+            dials = replace(DIALS, models=(model,) if model else DIALS.models, known=self.memory.known)
             api, schemas = self.contract.api, self.contract.schemas
             both = [cases(api, schemas, operation, dials, valid=label) for label in (True, False)]
             made = self.strategies[operation.id] = st.one_of(both)

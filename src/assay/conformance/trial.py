@@ -14,10 +14,13 @@ from assay.conformance.checks import Exchange, absent, judge, no_answer, server_
 from assay.conformance.connection import Connection
 from assay.conformance.connection import violation as spoiled
 from assay.conformance.findings import Key, general, key
+from assay.conformance.made import Ledger
 from assay.conformance.pace import Dead, Silent
 from assay.generate.coverage import Observer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from assay.conformance.pace import Courier
     from assay.conformance.result import Result, Tally, Watch
     from assay.contract import Contract
@@ -36,6 +39,7 @@ class Trial:
     """Tries cases on one target and keeps the result up to date.
 
     ``latest`` holds the last exchange of every operation; ``last`` that of all, or the one after which the target died.
+    ``ledger`` holds what they made there; ``scenes`` are the exchanges of scenarios, by operation and name.
     """
 
     def __init__(self, contract: Contract, courier: Courier, result: Result, watch: Watch, fresh: Send | None) -> None:
@@ -43,6 +47,8 @@ class Trial:
         self._connection = Connection(courier, fresh)
         self.last: Exchange | None = None
         self.latest: dict[str, Exchange] = {}
+        self.ledger = Ledger(contract.api)
+        self.scenes: dict[tuple[str, str], Exchange] = {}
         self._seen: dict[Request, frozenset[Key]] = {}
         self._refused: Counter[object] = Counter()
         self._observer = Observer(contract.api, contract.schemas)
@@ -59,21 +65,81 @@ class Trial:
             self.result.unproven += 1
             return frozenset()
         site = None if exchange.flaw is None else (operation.id, exchange.flaw.rule, general(exchange.flaw))
-        if self._refused[site] >= _REFUSALS:
+        if self._refused[site] >= _REFUSALS and not scenario:
             return frozenset()
         self.result.counts.add(self._observer.observe(request, verdict))
         violations, exchange = self._exchanged(exchange)
-        fresh = [v for v in violations if key(exchange, v) not in self.result.findings]
-        for violation in violations:
-            self.result.findings.add(exchange, violation)
-        if fresh:
-            self._repeat(exchange, fresh)
-        self.watch.update(self.courier.sent, len(self.result.findings))
-        shown = frozenset(key(exchange, violation) for violation in violations)
+        if scenario:
+            self.scenes[operation.id, scenario] = exchange
+        shown = self._told(exchange, violations, again=True)
         self._seen[request] = shown
         if site is not None and not shown:
             self._refused[site] += 1
         return shown
+
+    def play(
+        self, operation: Operation, request: Request, *, again: bool = True, gone: bool = False
+    ) -> Exchange | None:
+        """Send a valid request of a flow, however often, and judge it; None where the contract does not admit it.
+
+        ``again`` lets it be repeated where it shows something new; ``gone`` says that a refusal is what is wanted. A
+        refusal of what a flow begins with closes the flow and is no finding.
+        """
+        verdict = self.contract.check_request(request)
+        exchange = _proven(Exchange(operation, request), verdict, valid=True)
+        if exchange is None:
+            return None
+        self.result.counts.add(self._observer.observe(request, verdict))
+        tally = self.result.tallies[operation.id]
+        refusals = tally.refusals.copy()
+        violations, exchange = self._exchanged(exchange)
+        if gone:
+            tally.refusals = refusals
+        self._told(exchange, tuple(v for v in violations if v.rule != "http/valid-refused"), again=again)
+        return exchange
+
+    def ask(self, operation: Operation, request: Request, judge: Callable[[Exchange], Violation | None]) -> Exchange:
+        """Send what is no case of an operation, and record what ``judge`` has against the answer, seen twice.
+
+        Raises Silent where no answer comes.
+        """
+        exchange = self._asked(operation, request)
+        found = judge(exchange)
+        if found is not None:
+            known = key(exchange, found) in self.result.findings
+            self.record(exchange, found)
+            finding = self.result.findings.get(key(exchange, found))
+            if not known and finding is not None:
+                finding.unrepeated = True
+                finding.flaky = judge(self._asked(operation, request)) is None
+                finding.unrepeated = False
+        return exchange
+
+    def _asked(self, operation: Operation, request: Request) -> Exchange:
+        self.result.tallies[operation.id].sent += 1
+        self.last = Exchange(operation, request)
+        exchange = replace(self.last, response=self._connection(self.last))
+        self.last = exchange
+        return exchange
+
+    def prepare(self, operation: Operation, request: Request) -> Exchange | None:
+        """Send what operations under test need of one that is not; None where no answer came."""
+        try:
+            response = self.courier(request)
+        except Silent:
+            return None
+        self.ledger.note(operation, request, response)
+        return Exchange(operation, request, response)
+
+    def _told(self, exchange: Exchange, violations: tuple[Violation, ...], *, again: bool) -> frozenset[Key]:
+        """Record violations, repeat what shows new ones, and return their causes."""
+        fresh = [v for v in violations if key(exchange, v) not in self.result.findings]
+        for violation in violations:
+            self.result.findings.add(exchange, violation)
+        if fresh and again:
+            self._repeat(exchange, fresh)
+        self.watch.update(self.courier.sent, len(self.result.findings))
+        return frozenset(key(exchange, violation) for violation in violations)
 
     def record(self, exchange: Exchange, violation: Violation) -> None:
         """Record a violation that was found in another way than by judging a case."""
@@ -98,8 +164,9 @@ class Trial:
             tally.accepted += 1
             tally.example = tally.example or exchange.request
         if not tally.accepted:
-            tally.closed = absent(exchange)
-            if tally.closed:
+            reason = absent(exchange)
+            tally.closed = reason or tally.closed
+            if reason:
                 return (), exchange
         self.result.note(exchange, violations)
         if refusal:
@@ -121,6 +188,7 @@ class Trial:
         if unspoiled and self._connection.spoiled is not None:
             self.record(self._connection.spoiled, spoiled(self._connection.status))
         exchange = replace(exchange, response=response)
+        self.ledger.note(exchange.operation, exchange.request, response)
         outcome = judge(self.contract, exchange)
         return outcome.violations, exchange, outcome.unsupported
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.generate.compiler import Compiler, declared
 from assay.generate.domain import Draft
+from assay.generate.known import put_known
 from assay.generate.media_values import png, wav
 from assay.generate.tuning import lines_for
 from assay.wire.forms import read_form, write_form
@@ -85,11 +86,12 @@ class BodyMaker:
             return {}, ()
         features = () if bare else self.domain.chosen(source, self.declared)
         value = plan.make(source, source.dials.depth)
-        if bare or not isinstance(value, dict):
-            return value, ()
-        draft = Draft(source, value, self.declared, features)
-        self.domain.complete(draft)
-        return value, tuple(draft.features)
+        if not bare and isinstance(value, dict):
+            draft = Draft(source, value, self.declared, features)
+            self.domain.complete(draft)
+            features = tuple(draft.features)
+        put_known(value, source.dials.known)
+        return value, features if isinstance(value, dict) else ()
 
     def write(self, value: Any, features: tuple[str, ...] = ()) -> Written | None:
         """Write a value; None where this media type cannot carry it."""

@@ -7,7 +7,7 @@ in every part, an invalid one in the part that its label names while all other p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from assay.generate.bodies import BodyMaker, Written
 from assay.generate.dials import DIALS, Dials
 from assay.generate.domain import domain_of
+from assay.generate.known import item_path
 from assay.generate.literals import literals
 from assay.generate.mutations import mutated
 from assay.generate.parameters import Parameters, key
@@ -26,7 +27,7 @@ from assay.wire.media import is_json, select
 from assay.wire.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from assay.model import Api, Operation
     from assay.schema.check import Schemas
@@ -79,8 +80,7 @@ class CaseMaker:
     def __init__(self, schemas: Schemas, operation: Operation) -> None:
         self.operation = operation
         domain = domain_of(operation.id)
-        models: Mapping[str, Callable[[Source], Any]] = {"model": lambda source: source.pick(source.dials.models)}
-        self.parameters = Parameters(schemas, operation, models)
+        self.parameters = Parameters(schemas, operation, _supplies(operation))
         contents = operation.body.contents if operation.body else ()
         self.bodies = [body for content in contents if (body := BodyMaker(schemas, content, domain)).supported]
         self.literals = [
@@ -192,3 +192,14 @@ class CaseMaker:
             headers.append(("content-type", body.content_type))
         request = Request(self.operation.method, target, headers, body.data if body is not None else b"")
         return Case(self.operation.id, request, label, valid, features)
+
+
+def _supplies(operation: Operation) -> dict[str, Callable[[Source], str | None]]:
+    """What fills the parameters of the path: models that the target serves, and objects that it has."""
+    names = [parameter.name for parameter in operation.parameters if parameter.location == "path"]
+    supplies = {name: _supply(item_path(operation.path, name)) for name in names}
+    return {**supplies, "model": lambda source: source.pick(source.dials.models)}
+
+
+def _supply(item: str) -> Callable[[Source], str | None]:
+    return lambda source: source.dials.known.get(item)

@@ -5,7 +5,11 @@ The rule of this module: a dial changes how often or how large, never whether a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["DIALS", "Dials"]
 
@@ -22,6 +26,8 @@ class Dials:
     ``depth``     how deep values nest by choice; beyond it only what is required is made.
     ``size``      how many choices one value may take before it is finished with what is required.
     ``models``    names of models that the target serves. ``tokens`` is the most that a token limit ever asks for.
+    ``known``     ids of objects that the target has: by the name of the property, and by the path of the object with
+                  its names left out (``file_id``, ``/files/{}``).
     """
 
     optional: float = 0.3
@@ -33,6 +39,7 @@ class Dials:
     size: int = 250
     models: tuple[str, ...] = ("gpt-4o-mini",)
     tokens: int = 16
+    known: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 DIALS = Dials()

@@ -61,7 +61,7 @@ class Pieces:
 
 
 class ParameterMaker:
-    """Makes one parameter. ``supply`` replaces the schema (the target's model names)."""
+    """Makes one parameter. ``supply`` goes before the schema, where it has a value (the target's model names)."""
 
     def __init__(self, schemas: Schemas, parameter: Parameter, supply: Callable[[Source], Any] | None) -> None:
         self.parameter = parameter
@@ -115,8 +115,9 @@ class ParameterMaker:
 
     def value(self, source: Source) -> Any:
         """Choose a value, not proven."""
-        if self._supply is not None:
-            return self._supply(source)
+        supplied = None if self._supply is None else self._supply(source)
+        if supplied is not None:
+            return supplied
         return "a" if self._plan is None else self._plan.make(source, source.dials.depth)
 
     def text(self, value: Any) -> str | None:

@@ -57,7 +57,7 @@ def get_conversation(call: Call) -> Reply:
 def update_conversation(call: Call) -> Reply:
     """Answer ``POST /conversations/{conversation_id}``."""
     record = _named(call)
-    kept.change(record, call.value, "metadata")
+    kept.change(record, call.value or {}, "metadata")
     return Reply(record.shown)
 
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "Exchange", "Reducer", "Registry", "Rule", "RuleSet", "StreamRules"]
 
-Side = Literal["request", "response", "stream"]
-"""What a rule reads: the request alone, the response with its request, or the events of a stream."""
+Side = Literal["request", "response", "stream", "run"]
+"""What a rule reads: the request alone, the response with its request, the events of a stream, or a whole run."""
 
 _DONE = "[DONE]"
 _NO_HEADERS = Headers()

@@ -1,0 +1,166 @@
+"""What flows ask of the objects that they made: is it there, as it was made, listed, changed, gone.
+
+The rule of this module: each ask is one sentence of the rules of a run, speaks only of what this run made itself, and
+never raises, whatever a target sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from assay.conformance.checks import NOT_FOUND, absent, words
+from assay.conformance.flows.memory import at, id_of
+from assay.conformance.flows.sameness import differences
+from assay.conformance.run_rules import run_rule
+from assay.violation import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from assay.conformance.flows.memory import Memory, Seen
+    from assay.conformance.flows.steps import Ask
+    from assay.violation import Violation
+
+__all__ = ["agrees", "bytes_of", "cancelled", "gone", "lacks", "lists", "refused", "route", "shows", "there"]
+
+_TOLD = 3  # places of one object
+_GOING = frozenset(("queued", "validating", "validating_files", "in_progress", "running", "pending", "finalizing"))
+_WORDS = 4  # of a refusal, by which a missing route is known
+
+
+def route(said: str) -> str:
+    """How a refusal begins, without what may be a path or an id."""
+    return " ".join(word for word in said.split() if word.isalpha())[: _WORDS * 10].lower()
+
+
+def there(name: str) -> Ask:
+    """What was created under this name can be retrieved."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        if name not in memory.ids or seen.response.status != NOT_FOUND or absent(seen.exchange):
+            return
+        if memory.nowhere and route(words(seen.response)) == memory.nowhere:
+            return  # nothing is served at this path
+        wanted, got = "the object that was created with this id", "status 404"
+        yield seen.broken(run_rule("flow/retrievable"), (), wanted, got, part="response")
+
+    return ask
+
+
+def agrees(name: str, rule: str = "flow/retrieve-agrees") -> Ask:
+    """What is shown is what was shown under this name before."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        if seen.ok:
+            yield from _unlike(seen, memory.shown.get(name), seen.value, (), rule)
+
+    return ask
+
+
+def _unlike(seen: Seen, before: Any, now: Any, path: tuple[str | int, ...], rule: str) -> Iterator[Violation]:
+    for number, place in enumerate(differences(before, now)):
+        if number < _TOLD:
+            wanted = f"what was shown before: {describe(at(before, *place))}"
+            yield seen.broken(run_rule(rule), (*path, *place), wanted, _other(at(before, *place), at(now, *place)))
+
+
+def _other(before: Any, now: Any) -> str:
+    same = describe(before) == describe(now)
+    return f"another one ({describe(now)})" if same else describe(now)
+
+
+def shows(change: dict[str, Any], name: str = "") -> Ask:
+    """The object shows the new values; under ``name`` they are remembered."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        if not seen.ok or not isinstance(seen.value, dict):
+            return
+        for field, wanted in change.items():
+            if field not in seen.value or any(True for _ in differences(wanted, seen.value[field])):
+                got = _other(wanted, seen.value[field]) if field in seen.value else "none"
+                yield seen.broken(run_rule("flow/updated"), (field,), f"the new value ({describe(wanted)})", got)
+        if name and id_of(at(seen.value, "id")) == memory.ids.get(name):
+            memory.shown[name] = {**seen.value, **change}
+
+    return ask
+
+
+def lists(*names: str) -> Ask:
+    """The list holds what was created under these names, and shows it as it is; the list is remembered."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        data = at(seen.value, "data")
+        if not seen.ok or not isinstance(data, list):
+            return
+        whole = at(seen.value, "has_more") is not True
+        memory.lists.pop(seen.step.path, None)
+        if whole:
+            memory.lists[seen.step.path] = data
+        entries = {id_of(at(item, "id")): number for number, item in enumerate(data)}
+        for name in names:
+            id_ = memory.ids.get(name)
+            if id_ in entries:
+                number = entries[id_]
+                yield from _unlike(seen, memory.shown.get(name), data[number], ("data", number), "flow/listed")
+            elif id_ is not None and whole:
+                got = f"a list of {len(data)} without it"
+                yield seen.broken(run_rule("flow/listed"), ("data",), "the object that was created", got)
+
+    return ask
+
+
+def lacks(name: str) -> Ask:
+    """The list no longer holds what was deleted."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        data = at(seen.value, "data")
+        if not seen.ok or not isinstance(data, list):
+            return
+        for number, item in enumerate(data):
+            if id_of(at(item, "id")) == memory.ids.get(name):
+                got = "the object that was deleted"
+                yield seen.broken(run_rule("flow/deleted"), ("data", number), "objects that are there", got)
+
+    return ask
+
+
+def gone(memory: Memory, seen: Seen) -> Iterator[Violation]:
+    """What was deleted is refused."""
+    _ = memory
+    if seen.ok and at(seen.value, "deleted") is not True:
+        wanted = "status 404: the object was deleted"
+        yield seen.broken(run_rule("flow/deleted"), (), wanted, f"status {seen.response.status}", part="response")
+
+
+def refused(what: str) -> Ask:
+    """An order to what has ended is refused."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        _ = memory
+        if seen.ok:
+            got = f"status {seen.response.status}"
+            yield seen.broken(run_rule("flow/ended"), (), f"a refusal (4xx): {what}", got, part="response")
+
+    return ask
+
+
+def cancelled(memory: Memory, seen: Seen) -> Iterator[Violation]:
+    """What was cancelled has ended, or is about to."""
+    _ = memory
+    status = at(seen.value, "status")
+    if seen.ok and isinstance(status, str) and status in _GOING:
+        yield seen.broken(run_rule("flow/cancelled"), ("status",), "cancelled, or cancelling", status)
+
+
+def bytes_of(data: bytes) -> Ask:
+    """The content is what was sent."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        _ = memory
+        if seen.ok and seen.response.body != data:
+            body = seen.response.body
+            got = f"{len(body)} bytes" if len(body) != len(data) else f"{len(body)} other bytes"
+            wanted = f"the {len(data)} bytes that were sent"
+            yield seen.broken(run_rule("flow/bytes"), (), wanted, got)
+
+    return ask

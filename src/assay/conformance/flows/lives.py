@@ -1,0 +1,113 @@
+"""The life of one resource as steps: made, retrieved, listed, paged through, changed, deleted, and gone.
+
+The rule of this module: it knows no resource, and asks only for operations that the description has. The first object
+lives on for others; the second one is there to be listed beside it, and to be deleted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from assay.conformance.flows.asks import agrees, cancelled, gone, lacks, lists, shows, there
+from assay.conformance.flows.paging import first_page, second_page
+from assay.conformance.flows.steps import MADE, Flow, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from assay.conformance.flows.steps import Index
+
+__all__ = ["METADATA", "Resource", "first_life", "pages", "second_life", "stopped"]
+
+METADATA: dict[str, Any] = {"metadata": {"assay": "changed", "flow": "yes"}}
+"""The change that most resources take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource: the ``path`` of its collection, and the ``name`` of its id in the path of one object.
+
+    ``body`` or ``form`` make an object, ``again`` the second one where it must differ; ``change`` is what may be
+    changed. ``lasting`` objects exist to be retrieved; others may not be kept at all.
+    """
+
+    path: str
+    name: str
+    body: Any = None
+    form: Mapping[str, Any] | None = None
+    again: Any = None
+    change: dict[str, Any] = field(default_factory=lambda: METADATA)
+    made_at: tuple[str | int, ...] = MADE
+    lasting: bool = True
+
+    @property
+    def item(self) -> str:
+        """The path of the first object."""
+        return f"{self.path}/{{{self.name}}}"
+
+    @property
+    def other(self) -> str:
+        """The path of the second object."""
+        return f"{self.path}/{{{self.name} again}}"
+
+
+def first_life(resource: Resource) -> Flow:
+    """One object is made and retrieved."""
+    make = Step(
+        "POST",
+        resource.path,
+        body=resource.body,
+        form=resource.form,
+        keep=resource.name,
+        keep_at=resource.made_at,
+    )
+    asks = (there(resource.name), agrees(resource.name)) if resource.lasting else (agrees(resource.name),)
+    return Flow(resource.path, (make, Step("GET", resource.item, asks=asks)))
+
+
+def second_life(resource: Resource, index: Index) -> Flow:
+    """Two objects are listed, the first is changed, and the second deleted."""
+    steps: list[Step] = []
+    listed = index.get("GET", resource.path) is not None
+    deleted = index.get("DELETE", resource.item) is not None
+    name, again = resource.name, f"{resource.name} again"
+    steps += _changed(resource)
+    if listed or deleted:
+        body = resource.body if resource.again is None else resource.again
+        steps += [Step("POST", resource.path, body=body, form=resource.form, keep=again, keep_at=resource.made_at)]
+    if listed:
+        ordered = index.declares("GET", resource.path, "order")
+        steps += pages(resource.path, name, again, ordered=ordered)
+    if deleted:
+        mark = f"{again} deleted"
+        steps += [Step("DELETE", resource.other, mark=mark)]
+        steps += [Step("GET", resource.other, needs=(mark,), asks=(gone,), gone=True)]
+        left = Step("GET", resource.path, query={"limit": "100"}, needs=(mark,), asks=(lacks(again),))
+        steps += [left] if listed else []
+    elif index.get("POST", f"{resource.item}/cancel") is not None:
+        steps += stopped(f"{resource.other}/cancel", resource.other)
+    return Flow(resource.path, tuple(steps))
+
+
+def stopped(order: str, item: str) -> tuple[Step, Step]:
+    """An object is told to stop, and looked at."""
+    return Step("POST", order, mark=f"{item} stopped"), Step("GET", item, needs=(f"{item} stopped",), asks=(cancelled,))
+
+
+def _changed(resource: Resource) -> Iterator[Step]:
+    if resource.change:
+        asks = (shows(resource.change, resource.name),)
+        mark = f"{resource.name} changed"
+        yield Step("POST", resource.item, body=resource.change, asks=asks, mark=mark)
+        yield Step("GET", resource.item, needs=(mark,), asks=asks)
+
+
+def pages(path: str, *names: str, ordered: bool = False) -> Iterator[Step]:
+    """The whole list with the named objects, and two pages of one, from the other end where order may be chosen."""
+    query = {"limit": "100", "order": "asc"} if ordered else {"limit": "100"}
+    turn = {"order": "desc"} if ordered else {}
+    one = {"limit": "1", **turn}
+    yield Step("GET", path, query=query, needs=names[:1], asks=(lists(*names),))
+    yield Step("GET", path, cursor=one, needs=names, asks=(first_page(turned=ordered),))
+    yield Step("GET", path, cursor={**one, "after": "{page}"}, needs=names, asks=(second_page,))

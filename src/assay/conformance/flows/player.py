@@ -1,0 +1,145 @@
+"""Plays flows on a target: fills each step with what is known by then, sends it, and asks what it is to be asked.
+
+The rule of this module: a step that cannot be asked is left out, and so is what hangs on it; what an ask tells is
+looked at again before it is told, for a service may need a moment; and patience with work that is not done is bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from assay.conformance import plan
+from assay.conformance.findings import key
+from assay.conformance.flows.memory import AGAIN, Seen, at, value_of
+from assay.conformance.flows.steps import Index, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from assay.conformance.checks import Exchange
+    from assay.conformance.flows.memory import Memory
+    from assay.conformance.flows.steps import Flow, Step
+    from assay.conformance.result import Tally
+    from assay.conformance.trial import Trial
+    from assay.contract import Contract
+    from assay.messages import Request
+    from assay.model import Operation
+    from assay.violation import Violation
+
+__all__ = ["Player"]
+
+_MOMENTS = (0.2, 1.0)  # seconds before a second and a third look at what is wrong
+_PATIENCE = (0.1, 0.5, 1.0, 2.0, 4.0)  # seconds before each further look at work that is not done
+_LED = 3  # requests shown that led to what was found
+_FAILED = 400
+
+
+class Player:
+    """Plays flows, all with one memory; ``tally_of`` gives the tally of an operation as it is by now."""
+
+    def __init__(
+        self, contract: Contract, trial: Trial, tally_of: Callable[[Operation], Tally], memory: Memory
+    ) -> None:
+        self.memory = memory
+        self._contract, self._trial, self._tally_of = contract, trial, tally_of
+        self._index = Index(contract.api)
+        self._wanted: frozenset[str] = frozenset()
+
+    def play(self, flows: Sequence[Flow], until: int) -> None:
+        """Play flows while fewer than ``until`` requests were sent in the whole run."""
+        self._wanted = wanted(flows, self._tells)
+        for flow in flows:
+            self._trial.watch.begin("flows", flow.name)
+            for step in flow.steps:
+                if self._trial.courier.sent >= until:
+                    return
+                operation = self._index.get(*step.place)
+                if operation is not None and self._open(operation, step):
+                    self._step(step, operation, until)
+
+    def _tells(self, step: Step) -> bool:
+        """Whether a step asks something of an operation under test."""
+        operation = self._index.get(*step.place)
+        return operation is not None and operation.id in self._trial.result.tallies and step.tells
+
+    def _open(self, operation: Operation, step: Step) -> bool:
+        """Whether to take a step: it tells something, or makes what others need."""
+        if step.keep not in self._wanted and not self._tells(step):
+            return False
+        if operation.id not in self._trial.result.tallies:
+            return step.keep in self._wanted
+        closed = self._tally_of(operation).closed
+        return not closed or (operation.method == "DELETE" and closed == plan.DELETES)
+
+    def _step(self, step: Step, operation: Operation, until: int) -> None:
+        request = step.request(operation, self.memory.ids)
+        if request is None:
+            return
+        exchange = self._sent(step, operation, request)
+        for pause in _PATIENCE if step.until else ():
+            if exchange is None or not self._waits(step, exchange) or self._trial.courier.sent >= until:
+                break
+            self._trial.courier.clock.sleep(pause)
+            exchange = self._sent(step, operation, request)
+        if exchange is None or exchange.response is None or exchange.response.broken:
+            return
+        if exchange.response.status < _FAILED:
+            if step.keep:
+                self.memory.keep(step, request, value_of(exchange.response))
+            if step.mark:
+                self.memory.ids[step.mark] = step.mark
+        self._ask(step, exchange)
+
+    def _sent(self, step: Step, operation: Operation, request: Request) -> Exchange | None:
+        """Send a step; what is not under test is only made, and not judged."""
+        if operation.id in self._trial.result.tallies:
+            return self._trial.play(operation, request, again=_repeatable(step), gone=step.gone)
+        return self._trial.prepare(operation, request)
+
+    def _waits(self, step: Step, exchange: Exchange) -> bool:
+        """Whether the object is in another state than those that are waited for."""
+        response = exchange.response
+        if response is None or response.status >= _FAILED:
+            return False
+        return at(value_of(response), "status") not in step.until
+
+    def _ask(self, step: Step, exchange: Exchange) -> None:
+        """Ask what a step asks; before anything new is told, look again."""
+        if exchange.operation.id not in self._trial.result.tallies:
+            return
+        found = [*self._asked(step, exchange)]
+        for pause in _MOMENTS if step.method == "GET" else ():
+            if not any(key(exchange, violation) not in self._trial.result.findings for violation in found):
+                break
+            self._trial.courier.clock.sleep(pause)
+            again = self._sent(step, exchange.operation, exchange.request)
+            if again is None or again.response is None or again.response.broken:
+                return
+            exchange, found = again, [*self._asked(step, again)]
+        if found:
+            exchange = replace(exchange, before=self._led(step))
+        for violation in found:
+            self._trial.record(exchange, violation)
+
+    def _asked(self, step: Step, exchange: Exchange) -> Iterator[Violation]:
+        response = exchange.response
+        if response is None:
+            return
+        seen = Seen(self._contract, step, exchange, response, value_of(response))
+        for ask in step.asks:
+            yield from ask(self.memory, seen)
+
+    def _led(self, step: Step) -> tuple[Request, ...]:
+        """The requests that made what a step names."""
+        names = [name for name in self.memory.made if "{" + name + "}" in step.path]
+        names += [name for name in (step.keep, step.keep + AGAIN) if name in self.memory.made and name not in names]
+        return tuple(self.memory.made[name] for name in names[-_LED:])
+
+
+def _repeatable(step: Step) -> bool:
+    """Whether a step may be sent twice without changing what the next one meets: not what deletes, cancels, completes.
+
+    A second creation makes a second object, which is deleted at the end as the first one is.
+    """
+    return step.method == "GET" or bool(step.keep)

@@ -1,0 +1,179 @@
+"""The flows of the OpenAI API: its resources with small bodies, and what hangs together beyond one resource.
+
+The rule of this module: data only; what is asked for is small and cheap, and nothing is named that the run did not
+make itself. Resources of other descriptions are inferred from their paths.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assay.conformance.flows.asks import agrees, bytes_of, lists, refused, shows, there
+from assay.conformance.flows.lives import Resource, pages, stopped
+from assay.conformance.flows.results import answered, batch_lines_of, finds, grown
+from assay.conformance.flows.steps import Flow, Step
+from assay.generate.tuning import batch_lines, training_lines
+
+__all__ = ["RESOURCES", "batches", "texts"]
+
+_TEXT = "The otter sleeps on its back.\r\nDer Käse ist gelb, \u4f60\u597d.\n\n".encode()
+_PARTS = (_TEXT, b"second part\n")
+_SAY: list[Any] = [{"role": "user", "content": "Say hello."}]
+_FIRST, _MORE = "Assay asks first.", ("Assay adds this.", "Assay adds that.")
+_CHANGED = {"metadata": {"assay": "changed"}}
+_NAMED = {"metadata": {"assay": "made"}}
+_RUN = {"assistant_id": "{assistant_id}", "max_completion_tokens": 256}
+_DONE = frozenset(("completed", "failed", "cancelled", "expired", "incomplete", "requires_action"))
+_TRAINED = frozenset(("succeeded", "failed", "cancelled"))
+_STORE, _THREAD, _JOB = "/vector_stores/{vector_store_id}", "/threads/{thread_id}", "/fine_tuning/jobs"
+_FILES, _FILE_BATCHES = f"{_STORE}/files", f"{_STORE}/file_batches"
+_CHUNKED = {"file_id": "{file_id}", "attributes": {"assay": "made"}}
+_ATTRIBUTES = {"attributes": {"assay": "changed", "number": 7}}
+_UPLOAD = {
+    "filename": "assay.txt",
+    "purpose": "assistants",
+    "mime_type": "text/plain",
+    "bytes": sum(map(len, _PARTS)),
+}
+
+
+def _item(text: str) -> dict[str, Any]:
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+RESOURCES: tuple[Resource, ...] = (
+    Resource("/files", "file_id", form={"purpose": "assistants", "file": _TEXT}, change={}),
+    Resource("/chat/completions", "completion_id",
+             {"model": "{model}", "messages": _SAY, "max_tokens": 8, "store": True, **_NAMED}, lasting=False),
+    Resource("/responses", "response_id", {"model": "{model}", "input": "Say hello.", "max_output_tokens": 16},
+             change={}, lasting=False),
+    Resource("/conversations", "conversation_id", {**_NAMED, "items": [_item(_FIRST)]}),
+    Resource("/conversations/{conversation_id}/items", "item_id", {"items": [_item(_MORE[0])]},
+             again={"items": [_item(_MORE[1])]}, change={}, made_at=("data", 0, "id")),
+    Resource("/assistants", "assistant_id", {"model": "{model}", "name": "assay", "instructions": "Be brief."},
+             change={"name": "assay changed", **_CHANGED}),
+    Resource("/threads", "thread_id", {"messages": [*_SAY], **_NAMED}),
+    Resource(f"{_THREAD}/messages", "message_id", {"role": "user", "content": "Say hello again.", **_NAMED}),
+    Resource("/vector_stores", "vector_store_id", {"name": "assay", **_NAMED},
+             change={"name": "assay changed", **_CHANGED}),
+    Resource(_FILES, "attached", _CHUNKED, again={"file_id": "{uploaded}"}, change=_ATTRIBUTES),
+)  # fmt: skip
+"""Each is made and retrieved first; then the second halves of their lives are played."""
+
+
+def texts() -> tuple[Flow, ...]:
+    """What hangs on files, uploads, vector stores, responses, conversations and runs, and needs no work of a batch."""
+    return (
+        Flow("file contents", (Step("GET", "/files/{file_id}/content", asks=(bytes_of(_TEXT),)),)),
+        Flow("uploads", _uploads()),
+        Flow("input items", (
+            Step("GET", "/responses/{response_id}/input_items", query={"limit": "100"}),
+            Step("POST", "/responses", body={
+                "model": "{model}", "input": "Go on.", "max_output_tokens": 16, "conversation": "{conversation_id}",
+            }, keep="told"),
+            Step("GET", "/conversations/{conversation_id}/items", query={"limit": "100", "order": "asc"},
+                 asks=(grown((_FIRST, "Go on.")),)),
+            Step("POST", "/responses", body={
+                "model": "{model}", "input": "Say hello.", "max_output_tokens": 16, "background": True, "store": True,
+            }, keep="background"),
+            *stopped("/responses/{background}/cancel", "/responses/{background}"),
+        )),
+        Flow("vector store searches", _searches()),
+        Flow("runs", _runs()),
+        Flow("models", (
+            Step("GET", "/models", keep="model_id", keep_at=("data", 0, "id")),
+            Step("GET", "/models/{model_id}", asks=(agrees("model_id"),)),
+        )),
+    )  # fmt: skip
+
+
+def _uploads() -> tuple[Step, ...]:
+    path, again = "/uploads/{upload_id}", "/uploads/{upload_id again}"
+    return (
+        Step("POST", "/uploads", body=_UPLOAD, keep="upload_id"),
+        Step("POST", f"{path}/parts", form={"data": _PARTS[0]}, keep="part"),
+        Step("POST", f"{path}/parts", form={"data": _PARTS[1]}, keep="part again"),
+        Step("POST", f"{path}/complete", body={"part_ids": ["{part}", "{part again}"]}, keep="uploaded",
+             keep_at=("file", "id")),
+        Step("GET", "/files/{uploaded}/content", asks=(bytes_of(b"".join(_PARTS)),)),
+        Step("POST", "/uploads", body=_UPLOAD, keep="upload_id again"),
+        Step("POST", f"{again}/cancel", mark="upload stopped"),
+        Step("POST", f"{again}/parts", form={"data": _PARTS[0]}, gone=True, needs=("upload stopped",),
+             asks=(refused("it was cancelled"),)),
+    )  # fmt: skip
+
+
+def _searches() -> tuple[Step, ...]:
+    """A store of one file is read and searched; a batch of files is added to another one."""
+    at_file, batch = f"{_FILES}/{{attached}}", f"{_FILE_BATCHES}/{{file_batch}}"
+    query = {"query": "The otter sleeps on its back."}
+    return (
+        Step("GET", at_file, until=_DONE, keep="attached"),
+        Step("POST", f"{_STORE}/search", body=query, asks=(finds("attached"),)),
+        Step("GET", f"{at_file}/content"),
+        Step("POST", _FILE_BATCHES, body={"file_ids": ["{file_id}"]}, keep="file_batch"),
+        Step("GET", batch, asks=(there("file_batch"), agrees("file_batch"))),
+        Step("GET", f"{batch}/files", query={"limit": "100"}),
+        Step("POST", f"{batch}/cancel"),
+    )
+
+
+def _runs() -> tuple[Step, ...]:
+    """A run goes to its end and leaves a message; another is cancelled, and a third makes its own thread."""
+    runs, run = f"{_THREAD}/runs", f"{_THREAD}/runs/{{run_id}}"
+    return (
+        Step("POST", runs, body={**_RUN, **_NAMED}, keep="run_id"),
+        Step("GET", run, asks=(there("run_id"), agrees("run_id"))),
+        Step("GET", run, until=_DONE, keep="run_id"),
+        Step("GET", f"{_THREAD}/messages", query={"limit": "100"}, asks=(answered("run_id"),)),
+        Step("GET", f"{run}/steps", query={"limit": "100"}, keep="step_id", keep_at=("data", 0, "id")),
+        Step("GET", f"{run}/steps/{{step_id}}", asks=(there("step_id"), agrees("step_id"))),
+        Step("POST", run, body=_CHANGED, asks=(shows(_CHANGED, "run_id"),), mark="run changed"),
+        Step("GET", run, needs=("run changed",), asks=(shows(_CHANGED),)),
+        Step("GET", runs, query={"limit": "100"}, asks=(lists("run_id"),)),
+        Step("POST", runs, body=_RUN, keep="run again"),
+        *stopped(f"{_THREAD}/runs/{{run again}}/cancel", f"{_THREAD}/runs/{{run again}}"),
+        Step("POST", "/threads/runs", body={**_RUN, "thread": {"messages": _SAY}}, keep="thread of run",
+             keep_at=("thread_id",)),
+        Step("GET", "/threads/{thread of run}", asks=(there("thread of run"),)),
+    )  # fmt: skip
+
+
+def batches(model: str) -> tuple[Flow, ...]:
+    """Work that a target does later: batches and fine-tuning, each from its file to its results."""
+    asked, jobs = batch_lines(model=model), f"{_JOB}/{{job_id}}"
+    batch = {"input_file_id": "{input_file_id}", "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    job = {"model": "{model}", "training_file": "{training_file}"}
+    return (
+        Flow("batches", (
+            Step("POST", "/files", form={"purpose": "batch", "file": asked}, keep="input_file_id"),
+            Step("POST", "/batches", body={**batch, **_NAMED}, keep="batch_id"),
+            Step("GET", "/batches/{batch_id}", asks=(there("batch_id"), agrees("batch_id"))),
+            Step("POST", "/batches", body=batch, keep="batch_id again"),
+            *pages("/batches", "batch_id", "batch_id again"),
+            *stopped("/batches/{batch_id again}/cancel", "/batches/{batch_id again}"),
+            Step("GET", "/batches/{batch_id}", until=_DONE, keep="batch_id"),
+            Step("GET", "/batches/{batch_id}", keep="output_file_id", keep_at=("output_file_id",)),
+            Step("GET", "/files/{output_file_id}/content", asks=(batch_lines_of("batch_id", asked),)),
+        )),
+        Flow("fine-tuning", (
+            Step("POST", "/files", form={"purpose": "fine-tune", "file": training_lines()}, keep="training_file"),
+            Step("POST", _JOB, body={**job, **_NAMED}, keep="job_id"),
+            Step("GET", jobs, asks=(there("job_id"), agrees("job_id"))),
+            Step("POST", _JOB, body=job, keep="job_id again"),
+            *pages(_JOB, "job_id", "job_id again"),
+            Step("POST", f"{_JOB}/{{job_id again}}/pause"),
+            Step("POST", f"{_JOB}/{{job_id again}}/resume"),
+            *stopped(f"{_JOB}/{{job_id again}}/cancel", f"{_JOB}/{{job_id again}}"),
+            Step("GET", jobs, until=_TRAINED, keep="job_id"),
+            *pages(f"{jobs}/events"),
+            Step("GET", f"{jobs}/checkpoints", query={"limit": "10"}),
+        )),
+        Flow("fine-tunes", (
+            Step("POST", "/fine-tunes", body=job, keep="fine_tune_id"),
+            Step("GET", "/fine-tunes/{fine_tune_id}", asks=(there("fine_tune_id"), agrees("fine_tune_id"))),
+            Step("GET", "/fine-tunes", asks=(lists("fine_tune_id"),)),
+            Step("GET", "/fine-tunes/{fine_tune_id}/events"),
+            *stopped("/fine-tunes/{fine_tune_id}/cancel", "/fine-tunes/{fine_tune_id}"),
+        )),
+    )  # fmt: skip
