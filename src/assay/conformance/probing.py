@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from assay.contract import Contract
-    from assay.generate.cases import Case
+    from assay.generate.cases import Case, CaseMaker
     from assay.generate.coverage import Key
     from assay.generate.sites import Site
     from assay.model import Operation
@@ -51,6 +51,11 @@ class Probing:
         self._given: set[tuple[str, bytes]] = set()
         self._sides = {"inside": self._prober.inside(), "outside": self._single()}
         self._later: list[tuple[Site, Case]] = []
+
+    @property
+    def maker(self) -> CaseMaker:
+        """What makes requests of the operation, from choices."""
+        return self._prober.maker
 
     @property
     def sites(self) -> tuple[Site, ...]:

@@ -28,7 +28,7 @@ from assay.conformance.search import search
 from assay.conformance.trial import Trial
 from assay.conformance.workers import each
 from assay.errors import TargetError
-from assay.generate.cases import cases
+from assay.generate.cases import cases_of
 from assay.generate.coverage import Universe, key
 from assay.generate.dials import DIALS
 
@@ -342,8 +342,7 @@ class _Phases:
         if made is None:
             model = self.result.tallies[operation.id].model
             dials = replace(DIALS, models=(model,) if model else DIALS.models, known=self.memory.known)
-            api, schemas = self.contract.api, self.contract.schemas
-            both = [cases(api, schemas, operation, dials, valid=label) for label in (True, False)]
+            both = [cases_of(self._probing(operation).maker, dials, valid=label) for label in (True, False)]
             made = self.strategies[operation.id] = st.one_of(both)
         return made
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assay.generate.compiler import Compiler, declared
@@ -22,6 +23,7 @@ from assay.wire.problem import Problem
 
 if TYPE_CHECKING:
     from assay.generate.domain import Domain
+    from assay.generate.plans import Plan
     from assay.generate.source import Source
     from assay.model import Content
     from assay.schema.check import Schemas
@@ -56,14 +58,18 @@ class BodyMaker:
         self._shape = None if reference is None else schemas.shape(reference)
         self._files = frozenset[str]() if reference is None else _files(schemas, reference)
         self.declared = frozenset[str]()
-        self._plan = None
-        self._bare = None
+        self._plan: Plan | None = None
         self._text = self._shape is not None and self._shape.types == {"string"} and "*" not in self.media_type
         if reference is not None:
             canonical = schemas.canonical(reference, "request")
             self.declared = declared(canonical)
             self._plan = Compiler(domain.withheld(self.declared), domain.rates).root(canonical)
-            self._bare = Compiler().root(canonical)
+            self._canonical = canonical
+
+    @cached_property
+    def _bare(self) -> Plan | None:
+        """The plan without the domain's help; seldom needed."""
+        return None if self._plan is None else Compiler().root(self._canonical)
 
     @property
     def supported(self) -> bool:

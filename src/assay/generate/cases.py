@@ -7,7 +7,8 @@ in every part, an invalid one in the part that its label names while all other p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from hypothesis import strategies as st
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from assay.model import Api, Operation
     from assay.schema.check import Schemas
 
-__all__ = ["Case", "CaseMaker", "cases"]
+__all__ = ["Case", "CaseMaker", "cases", "cases_of"]
 
 _TRIES = 12
 _PLACES = 14  # how often a place of the body is broken for each cut-off text, wrong content type or missing body
@@ -62,7 +63,11 @@ def cases(
     a wrong content type or broken JSON.
     """
     _ = api
-    maker = CaseMaker(schemas, operation)
+    return cases_of(CaseMaker(schemas, operation), dials, valid=valid)
+
+
+def cases_of(maker: CaseMaker, dials: Dials = DIALS, *, valid: bool = True) -> st.SearchStrategy[Case]:
+    """Cases of the operation of a maker that is there already, as :func:`cases` gives them."""
     if not maker.possible or (not valid and not maker.ways):
         return st.nothing()
     return _drawn(maker, dials, valid)
@@ -83,13 +88,15 @@ class CaseMaker:
         self.parameters = Parameters(schemas, operation, _supplies(operation))
         contents = operation.body.contents if operation.body else ()
         self.bodies = [body for content in contents if (body := BodyMaker(schemas, content, domain)).supported]
-        self.literals = [
-            literals(schemas.canonical(body.content.schema, "request"))
-            for body in self.bodies
-            if body.content.schema is not None
-        ]
+        self._schemas = schemas
         self.required = operation.body is not None and operation.body.required
         self.ways = self._ways()
+
+    @cached_property
+    def literals(self) -> list[Any]:
+        """The literals of every body's schema."""
+        described = [body.content.schema for body in self.bodies if body.content.schema is not None]
+        return [literals(self._schemas.canonical(reference, "request")) for reference in described]
 
     @property
     def possible(self) -> bool:

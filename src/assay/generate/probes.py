@@ -82,8 +82,8 @@ class Prober:
         self._operation = operation
         self._dials = dials
         self._judge = judge
-        self._maker = CaseMaker(schemas, operation)
-        self._roots = roots(schemas, operation) if self._maker.possible else iter(())
+        self.maker = CaseMaker(schemas, operation)
+        self._roots = roots(schemas, operation) if self.maker.possible else iter(())
         self._made: list[Bench] = []
 
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -121,23 +121,23 @@ class Prober:
         """The benches of all roots, each made when it is first looked at."""
         yield from self._made
         for root in self._roots:
-            subject = subject_of(self._maker, self._schemas, root, self._dials)
+            subject = subject_of(self.maker, self._schemas, root, self._dials)
             if subject is not None:
                 self._made.append(Bench(self._api, self._schemas, subject, self._judge))
                 yield self._made[-1]
 
     def _outer(self, site: Site) -> Outcome:
         """A parameter or body that must be there; or a site of what cannot be written."""
-        if site.spot is not None or not self._maker.possible:
+        if site.spot is not None or not self.maker.possible:
             return Outcome(site, no_inside=_UNWRITTEN, no_outside=_UNWRITTEN)
-        texts, body = defaults(self._maker, self._dials), default_body(self._maker, self._dials)
+        texts, body = defaults(self.maker, self._dials), default_body(self.maker, self._dials)
         at = place(site.part, site.path)
-        inside = self._maker.case(f"{at}: present", texts, body, ())
+        inside = self.maker.case(f"{at}: present", texts, body, ())
         left = {
             name: text for name, text in texts.items() if site.keyword != "parameter-missing" or not _names(name, site)
         }
         body = None if site.keyword == "body-missing" else body
-        outside = self._maker.case(f"{at}: missing", left, body, (), valid=False)
+        outside = self.maker.case(f"{at}: missing", left, body, (), valid=False)
         if self._judge is not None:
             verdict = self._judge(outside.request)
             if [found.pointer for found in verdict.violations] != [site.pointer]:
