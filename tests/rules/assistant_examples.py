@@ -20,6 +20,9 @@ def sent(operation, **request):
     return Exchange(operation, request, None, 0)
 
 
+THREAD = {"id": "t_1", "object": "thread", "created_at": NOW, "metadata": {"a": "b"}}
+
+
 def page(*data, operation="listFiles", query=None, **over):
     """A page of objects, with its ends."""
     ids = [item.get("id") for item in data] or [None]
@@ -138,6 +141,10 @@ EXAMPLES = [
      page(*SECOND, operation="listFineTuningCheckpointPermissions", query={"order": "ascending"})),
     ("objects/id-set", page(*SECOND), page(file(""))),
     ("objects/id-asked", run(), run(run_id="run_2")),
+    ("objects/request-kept", got("modifyThread", THREAD, {"metadata": {"a": "b"}}),
+     got("modifyThread", THREAD, {"metadata": {"a": "c"}})),
+    ("objects/request-kept", got("createThread", THREAD, {"metadata": None}),
+     got("createAssistant", {"id": "asst_1", "name": "otter"}, {"name": "heron"})),
     ("objects/parents", stored(), stored(vector_store_id="vs_2")),
     ("objects/parents", messages("run_1"), got("listMessages", {"data": [{"thread_id": "t_2"}]}, thread_id="t_1")),
     ("objects/created-seconds", page(*SECOND), page(file(created=NOW * 1000))),

@@ -106,6 +106,10 @@ CHAT = [
     ("chat-stream/moderation-unasked", {}, GOOD, [FIRST, {**STOP, "moderation": {}}, DONE]),
     ("chat-stream/obfuscation-unasked", {"stream_options": {"include_obfuscation": False}}, GOOD,
      [FIRST, {**TEXT, "obfuscation": "x"}, STOP, DONE]),
+    ("chat-stream/logprobs-given", {"logprobs": True},
+     [FIRST, piece(content="a", logprobs={"content": [{}]}), piece(content="b"), STOP, DONE],
+     [FIRST, piece(content="a"), piece(content="b", logprobs={"content": []}), STOP, DONE]),
+    ("chat-stream/logprobs-given", {"logprobs": True}, [FIRST, begin(), CALLED, DONE], None),
     ("chat-stream/logprobs-unasked", {"logprobs": True}, [FIRST, piece(logprobs={"content": [{}]}), STOP, DONE], None),
     ("chat-stream/logprobs-unasked", {}, GOOD, [FIRST, piece(content="a", logprobs={"content": [{}]}), STOP, DONE]),
 ]  # fmt: skip

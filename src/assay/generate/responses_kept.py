@@ -102,10 +102,17 @@ def _file(file: dict[str, Any], asked: Asked) -> None:
         file["expires_at"] = file.get("created_at", TIME) + int(seconds)
 
 
+def _message(message: dict[str, Any], _asked: Asked) -> None:
+    """What the user says in a thread is of no run."""
+    if message.get("role") == "user" and "run_id" in message:
+        message["run_id"] = None
+
+
 _KINDS: dict[str, Callable[[dict[str, Any], Asked], None]] = {
     "upload": _upload,
     "fine_tuning.job": _job,
     "batch": _batch,
     "file": _file,
+    "thread.message": _message,
 }
 """What is known of objects, by the name that they bear."""

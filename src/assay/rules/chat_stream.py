@@ -53,6 +53,11 @@ CALLS_FINISH = rules.stream(
     "tool-calls-finish", "A choice with tool calls finishes with tool_calls (stop when the call was forced).", _FINISH
 )
 FINISH_CALLS = rules.stream("finish-tool-calls", "A choice that finishes with tool_calls brought tool calls.", _FINISH)
+LOGPROBS_GIVEN = rules.stream(
+    "logprobs-given",
+    "A choice with text brings log probabilities when logprobs is true.",
+    f"{_CHUNK}/properties/choices/items/properties/logprobs",
+)
 LOGPROBS = rules.stream(
     "logprobs-unasked",
     "No log probabilities come when logprobs is not true.",
@@ -85,11 +90,12 @@ class _Call:
 
 
 class _ChatChoice(Choice):
-    __slots__ = ("calls",)
+    __slots__ = ("calls", "rated", "spoke")
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: dict[int, _Call] = {}
+        self.spoke = self.rated = False  # whether there was text, and log probabilities
 
 
 @rules.reducer
@@ -103,7 +109,7 @@ class ChatChunks(Chunks):
         self._forced = forced(exchange.request)
         self._logprobs_asked = at(exchange.request, "logprobs") is True
         self._kept = 0
-        self.watched = self.watched or _unobscured(exchange.request)
+        self.watched = self.watched or self._logprobs_asked or _unobscured(exchange.request)
 
     def make_choice(self) -> Choice:
         """Begin a choice."""
@@ -132,6 +138,7 @@ class ChatChunks(Chunks):
         if isinstance(delta, dict):
             self.read_text(found, (*path, "delta", "content"), state, delta.get("content"))
             self._read_role(found, (*path, "delta"), state, delta)
+            state.spoke = state.spoke or bool(delta.get("content"))
             for position, call in objects(delta.get("tool_calls")):
                 self._read_call(found, (*path, "delta", "tool_calls", position), state, call)
             if reason and delta.get("content"):
@@ -139,11 +146,15 @@ class ChatChunks(Chunks):
         if reason:
             self._read_finish(found, path, state, reason)
         logprobs = choice.get("logprobs")
+        state.rated = state.rated or bool(at(logprobs, "content"))
         if logprobs is not None and not self._logprobs_asked and isinstance(logprobs, dict) and any(logprobs.values()):
             self.tell(found, LOGPROBS, (*path, "logprobs"), "null, as none were asked for", describe(logprobs))
 
     def close_choice(self, found: list[Violation], index: int, state: Any) -> None:
-        """Judge the joined arguments."""
+        """Judge the log probabilities, and the joined arguments."""
+        if self._logprobs_asked and state.spoke and state.finish_reason and not state.rated:
+            got = f"none in choice {index}"
+            self.once(found, LOGPROBS_GIVEN.broken((), "log probabilities, as asked for", got, part="stream"))
         if may_be_cut(state.finish_reason):
             return
         for number, call in sorted(state.calls.items()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.rules import accounting
+from assay.rules import accounting, echoes
 from assay.rules.read import shown, text
 from assay.rules.registry import Exchange, Rule, RuleSet
 
@@ -41,6 +41,16 @@ _LISTED = (
     "listFiles", "listAssistants", "listMessages", "listRuns", "listRunSteps", "listVectorStores",
     "listVectorStoreFiles", "listFilesInVectorStoreBatch",
 )  # fmt: skip
+# Operation -> what its request sets and its object shows.
+_KEPT = {
+    **dict.fromkeys(("createAssistant", "modifyAssistant"), ("name", "description", "instructions", "metadata")),
+    **dict.fromkeys(("createVectorStore", "modifyVectorStore"), ("name", "description", "metadata")),
+    **dict.fromkeys(("createVectorStoreFile", "updateVectorStoreFileAttributes"), ("attributes",)),
+    **dict.fromkeys(
+        ("createThread", "modifyThread", "createMessage", "modifyMessage", "createRun", "modifyRun",
+         "createThreadAndRun", "createConversation", "updateConversation"), ("metadata",)
+    ),
+}  # fmt: skip
 _PARENTS = ("thread_id", "run_id", "vector_store_id")
 _OWNED = (
     "listMessages", "createMessage", "getMessage", "modifyMessage", "listRuns", "createRun", "getRun", "modifyRun",
@@ -87,6 +97,17 @@ def parents(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
             asked, given = exchange.path_values.get(name), text(item.get(name))
             if isinstance(asked, str) and given is not None and asked != given:
                 yield rule.broken((*path, name), f"the {name} of the path", "another id")
+
+
+@rules.response(
+    "request-kept",
+    "An object shows the name, the instructions and the metadata that its request gave it.",
+    "#/components/schemas/AssistantObject/properties/metadata",
+    operations=" ".join(_KEPT),
+)
+def request_kept(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule what both messages hold."""
+    return echoes.kept(rule, exchange, *_KEPT[exchange.operation])
 
 
 @rules.response("created-seconds", "created_at is a Unix time in seconds.", f"{_FILE}/created_at")

@@ -209,8 +209,8 @@ FAULTS = (
     _fault("completion-stream-as-chat", "Chunks of completions have deltas.",
            Streams("createCompletion", every(each("choices.*", lambda old: {
                **{k: v for k, v in old.items() if k != "text"}, "delta": {"content": old["text"]}})))),
-    _fault("responses-number-missing", "Events of a response have no sequence_number.",
-           Streams(_RESPONSE, every(drop("sequence_number"))), 43),
+    _fault("responses-number-missing", "The pieces of a response's text have no sequence_number.",
+           Streams(_RESPONSE, typed("response.output_text.delta", drop("sequence_number"))), 43),
     _fault("responses-number-stuck", "All events of a response have the same sequence_number.",
            Streams(_RESPONSE, every(put("sequence_number", 0))), 43),
     _fault("responses-index-missing", "Events of a response have no output_index.",
