@@ -1,8 +1,9 @@
 """``python -m benchmarks.detect [NAME ...]``: which faults of the reference server ``assay run`` finds, and how soon.
 
 The rule of this module: a run gets what a user's run gets: the default budget over all operations, on a real port. A
-fault is found when the run has a finding that is no hazard and that the honest server does not show with the same seed;
-what is not found is run again with the operations of the fault named, and listed with what is known of why.
+fault is found when the run has a finding that is no hazard, of which the honest server has none; one that is legal, and
+only known to break clients, counts apart, and is found when a hazard tells it. What is not found is run again with the
+operations of the fault named, and listed with what is known of why.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Watch:
-    """Stops a run at its first finding that counts."""
+    """Stops a run at its first finding that counts; ``hazards`` do where a fault is legal."""
 
     result: Result
-    stops: bool = True
+    hazards: bool = False
     known: int = 0
     stopped: str = ""
     told: list[tuple[str, int]] = field(default_factory=list)
@@ -81,11 +82,10 @@ class _Watch:
         if findings == self.known:
             return
         self.known = findings
-        failing = [finding.violation.rule for finding in self.result.findings if finding.fails]
-        if failing:
-            self.told.append((failing[0], sent))
-            if self.stops:
-                raise _Found
+        counted = [finding.violation.rule for finding in self.result.findings if finding.fails or self.hazards]
+        if counted:
+            self.told.append((counted[0], sent))
+            raise _Found
 
 
 def trial(contract: Contract, faults: Iterable[Fault], operations: tuple[str, ...], seed: int = 0) -> _Watch:
@@ -94,7 +94,8 @@ def trial(contract: Contract, faults: Iterable[Fault], operations: tuple[str, ..
     keyed = any(fault.keyed for fault in faults)
     key = _SECRET if keyed else None
     os.environ[_KEY] = _SECRET
-    watch = _Watch(Result(Options(operations=operations, requests=BUDGET, seed=seed)))
+    legal = any(fault.hazard for fault in faults)
+    watch = _Watch(Result(Options(operations=operations, requests=BUDGET, seed=seed)), legal)
     app = Faulty(application(judge=contract, key=key), faults, contract, key=key)
     given = {"headers": (), "key_env": _KEY if keyed else None, "timeout": 10.0}
     with serve(app) as url:
@@ -159,14 +160,17 @@ def honest(seed: int) -> tuple[int, list[str]]:
 
 def page(outcomes: dict[str, Outcome], clean: dict[int, list[str]]) -> Iterator[str]:
     """The page of the documentation."""
-    found = [outcome for outcome in outcomes.values() if outcome.found]
-    named = [outcome for outcome in outcomes.values() if outcome.focused]
+    broken = [outcome for name, outcome in outcomes.items() if not FAULTS[name].hazard]
+    legal = [outcome for name, outcome in outcomes.items() if FAULTS[name].hazard]
+    found, named = [o for o in broken if o.found], [o for o in broken if o.focused]
     yield _HEAD.format(
         found=len(found),
-        all=len(outcomes),
-        share=_share(len(found), len(outcomes)),
-        named=_share(len(found) + len(named), len(outcomes)),
-        median=sorted(o.requests for o in found)[len(found) // 2] if found else "-",
+        all=len(broken),
+        share=_share(len(found), len(broken)),
+        named=_share(len(found) + len(named), len(broken)),
+        median=_median(broken),
+        hazards=sum(o.found for o in legal),
+        legal=len(legal),
         seeds=len(clean),
         alarms=sum(len(rules) for rules in clean.values()),
     )
@@ -174,19 +178,18 @@ def page(outcomes: dict[str, Outcome], clean: dict[int, list[str]]) -> Iterator[
     yield "| class | faults | found | share | median of requests | found when named |\n|---|--:|--:|--:|--:|--:|"
     for group in GROUPS:
         mine = [outcomes[name] for name in outcomes if FAULTS[name].group == group]
-        hits = sorted(o.requests for o in mine if o.found)
-        median = str(hits[len(hits) // 2]) if hits else "-"
-        more = sum(o.focused for o in mine)
-        yield f"| {group} | {len(mine)} | {len(hits)} | {_share(len(hits), len(mine))} | {median} | {more or '-'} |"
+        hits, more = sum(o.found for o in mine), sum(o.focused for o in mine)
+        yield f"| {group} | {len(mine)} | {hits} | {_share(hits, len(mine))} | {_median(mine)} | {more or '-'} |"
     yield "\n## Missed\n"
     yield "| fault | what is wrong | found when its operations are named | why it was missed |\n|---|---|---|---|"
     for name, outcome in outcomes.items():
         if not outcome.found:
             again = f"{outcome.requests} requests, `{outcome.rule}`" if outcome.focused else "no"
             yield f"| `{name}` | {FAULTS[name].sentence} | {again} | {outcome.why} |"
-    yield "\n## Every fault\n\n| fault | class | requests | the rule that told it |\n|---|---|--:|---|"
+    yield "\n## Every fault\n"
+    yield "| fault | class | requests | the rule that told it |\n|---|---|--:|---|"
     for name, outcome in outcomes.items():
-        rule = f"`{outcome.rule}`" if outcome.found else "missed"
+        rule = f"`{outcome.rule}`{' (hazard)' if FAULTS[name].hazard else ''}" if outcome.found else "missed"
         yield f"| `{name}` | {FAULTS[name].group} | {outcome.requests if outcome.found else '-'} | {rule} |"
 
 
@@ -201,8 +204,14 @@ A fault is found when the run has a finding that is no hazard; on the honest ser
 that was missed is looked for once more in a run with its operations named (`--operation`) and the same budget.
 
 **{found} of {all} faults are found ({share}), half of them within {median} requests; with their operations named
-{named}. The honest server: {alarms} findings in {seeds} runs with as many seeds.**
+{named}. Of {legal} more, which are legal and known to break clients, {hazards} are told as hazards. The honest server:
+{alarms} findings in {seeds} runs with as many seeds.**
 """
+
+
+def _median(outcomes: list[Outcome]) -> str:
+    hits = sorted(outcome.requests for outcome in outcomes if outcome.found)
+    return str(hits[len(hits) // 2]) if hits else "-"
 
 
 def _share(part: int, whole: int) -> str:
@@ -231,9 +240,10 @@ def main(arguments: list[str]) -> int:
     outcomes = {name: outcomes[name] for name in names}
     if not given.names:
         PAGE.write_text("\n".join(page(outcomes, clean)) + "\n", encoding="utf-8")
-    share = sum(outcome.found for outcome in outcomes.values()) / len(outcomes)
+    counted = [outcome for name, outcome in outcomes.items() if not FAULTS[name].hazard] or [*outcomes.values()]
+    share = sum(outcome.found for outcome in counted) / len(counted)
     alarms = Counter(rule for rules in clean.values() for rule in rules)
-    print(f"found {share:.1%} of {len(outcomes)} faults; the honest server: {dict(alarms) or 'no finding'}")
+    print(f"found {share:.1%} of {len(counted)} faults; the honest server: {dict(alarms) or 'no finding'}")
     return 0 if share >= WANTED and not alarms else 1
 
 

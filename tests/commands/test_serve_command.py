@@ -126,7 +126,7 @@ def test_the_page_of_faults_is_current() -> None:
     code, page = run("faults", "--markdown")
     assert code == 0
     assert page == PAGE.read_text(encoding="utf-8"), "run: assay faults --markdown > docs/faults.md"
-    assert all(f"| `{fault.name}` | {fault.sentence} |" in page for fault in FAULTS.values())
+    assert all(f"| `{fault.name}` | {fault.sentence}" in page for fault in FAULTS.values())
 
 
 def test_faults_are_listed_by_group_and_as_json() -> None:

@@ -29,7 +29,8 @@ The reference server is honest. It can break one promise at a time (or several),
 tool can be tried on a server whose defect is known: `assay serve --fault NAME`, `assay run --fault NAME`. This page
 is made by `assay faults --markdown > docs/faults.md`, and a test holds it to the code. Which of them `assay run`
 finds stands in [detection-rate.md](detection-rate.md). The last column counts real servers: the number of the class
-in our list of defects seen in public issue trackers.
+in our list of defects seen in public issue trackers. One that is marked (legal) breaks no rule, and is known to break
+clients all the same.
 """
 
 
@@ -67,7 +68,8 @@ def _page(found: Iterable[Fault]) -> Iterator[str]:
         yield "|---|---|---|---|"
         for fault in members:
             where = {"*": "all", "-": "none"}.get(fault.change.on, fault.change.on)
-            yield f"| `{fault.name}` | {fault.sentence} | {where} | {fault.source or ''} |"
+            legal = " (legal)" if fault.hazard else ""
+            yield f"| `{fault.name}` | {fault.sentence}{legal} | {where} | {fault.source or ''} |"
         yield ""
 
 
@@ -80,6 +82,7 @@ def _json(found: Iterable[Fault]) -> Iterator[str]:
             "operations": fault.change.on.split(),
             "source": fault.source,
             "needs_key": fault.keyed,
+            "hazard": fault.hazard,
         }
         for fault in found
     ]

@@ -153,7 +153,7 @@ class Fault:
 
     ``name`` in kebab case, ``group`` one of :data:`GROUPS`, ``sentence`` what is wrong, ``source`` the number of the
     class in the list of defects that real servers have shown, or None; ``change`` how it is made. ``keyed`` faults
-    show only on a server that demands a key.
+    show only on a server that demands a key; a ``hazard`` is legal, and known to break clients.
     """
 
     name: str
@@ -162,6 +162,7 @@ class Fault:
     source: int | None = None
     group: str = ""
     keyed: bool = False
+    hazard: bool = False
 
 
 @cache

@@ -176,6 +176,6 @@ FAULTS = (
     _fault("vector-search-empty", "A search of a vector store finds nothing.",
            Tells("searchVectorStore", put("data", []))),
     _fault("vector-search-reversed", "A search of a vector store tells the worst first.",
-           Tells("searchVectorStore", each("data", lambda old: old[::-1]))),
+           Tells("searchVectorStore", each("data", lambda old: old[::-1])), hazard=True),
     _fault("model-not-retrieved", "A model that is listed cannot be retrieved.", Instead("retrieveModel", _hidden)),
 )  # fmt: skip

@@ -131,7 +131,7 @@ def _marked(text: str) -> Edit:
 
 
 def _named_wrongly(told: Any, _asked: Any) -> Any:
-    return [replace(event, name="message" if event.name else None) for event in told]
+    return [replace(event, name="delta" if event.name else None) for event in told]
 
 
 FAULTS = (
@@ -148,7 +148,7 @@ FAULTS = (
     _fault("stream-never-finished", "No chunk of a stream says why it ends.",
            Streams(_CHAT, every(put("choices.*.finish_reason", None))), 13),
     _fault("stream-finish-with-text", "The last text comes beside the finish_reason.",
-           Streams(_CHAT, _finished_with_text), 18),
+           Streams(_CHAT, _finished_with_text), 18, hazard=True),
     _fault("stream-tool-calls-as-stop", "A streamed tool call finishes with stop.",
            Streams(_CHAT, final(each("choices.*.finish_reason", _stop))), 14),
     _fault("stream-ids-differ", "Each chunk has an id of its own.",
@@ -186,7 +186,8 @@ FAULTS = (
     _fault("stream-text-twice", "A stream tells each piece of its text twice.", Streams(_CHAT, _text_twice)),
     _fault("stream-other-text", "A stream tells another text than the whole answer.",
            Streams(_CHAT, every(each("choices.*.delta.content", lambda old: old.upper() if old else old)))),
-    _fault("stream-role-missing", "No delta has a role.", Streams(_CHAT, every(drop("choices.*.delta.role")))),
+    _fault("stream-role-missing", "No delta has a role.",
+           Streams(_CHAT, every(drop("choices.*.delta.role"))), hazard=True),
     _fault("stream-n-ignored", "A stream ignores n.",
            Streams(_CHAT, _without(lambda e: isinstance(e.data, dict) and bool(e.data.get("choices"))
                                    and e.data["choices"][0]["index"] > 0)), 36),
@@ -199,7 +200,7 @@ FAULTS = (
     _fault("stream-prefix-missing", "Events have no field name before their data.",
            Answers(_CHAT, _raw(lambda part: part.replace(b"data: ", b"", 1)))),
     _fault("stream-not-utf-8", "A stream is not written in UTF-8.",
-           Answers(_CHAT, _raw(lambda part: part.replace(b'"content":"', b'"content":"\xe9')))),
+           Answers(_CHAT, _raw(lambda part: part.replace(b'"content":"', b'"content":"\xe9'))), hazard=True),
     _fault("completion-stream-done-missing", "A stream of completions has no end marker.",
            Streams("createCompletion", _without(lambda e: e.data == _DONE)), 24),
     _fault("completion-stream-never-finished", "No chunk of a stream of completions says why it ends.",
@@ -233,7 +234,7 @@ FAULTS = (
            Streams(_RESPONSE, typed("response.completed", put("response.output", [])))),
     _fault("responses-item-id-differs", "Deltas belong to an item that was never added.",
            Streams(_RESPONSE, typed("response.output_text.delta", put("item_id", "msg_0")))),
-    _fault("responses-names-wrong", "Events of a response are all named message.", Streams(_RESPONSE, _named_wrongly)),
+    _fault("responses-names-wrong", "Events of a response are all named delta.", Streams(_RESPONSE, _named_wrongly)),
     _fault("responses-type-missing", "Events of a response have no type.", Streams(_RESPONSE, every(drop("type")))),
     _fault("responses-arguments-never-done", "The arguments of a streamed call are never done.",
            Streams(_RESPONSE, _lacking("response.function_call_arguments.done")), 45),
