@@ -11,17 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assay.adapters.send import Sender
 from assay.adapters.serve import serve
-from assay.commands.target import target_at
-from assay.conformance.result import Options, Result
+from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
 from assay.contract import Contract, load
 from assay.errors import AssayError
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[1] / "docs" / "detection-rate.md"
 BUDGET, WANTED = 300, 0.95
-_KEY = "ASSAY_DETECT_KEY"
-_SECRET = "of-the-detection"  # noqa: S105  it protects a server that lives for seconds
+_KEY = "of-the-detection"  # it protects a server that lives for seconds
 
 
 class _Found(BaseException):
@@ -91,16 +90,13 @@ class _Watch:
 def trial(contract: Contract, faults: Iterable[Fault], operations: tuple[str, ...], seed: int = 0) -> _Watch:
     """Run against a server with some faults, until the first finding that counts."""
     faults = [*faults]
-    keyed = any(fault.keyed for fault in faults)
-    key = _SECRET if keyed else None
-    os.environ[_KEY] = _SECRET
+    key = _KEY if any(fault.keyed for fault in faults) else None
     legal = any(fault.hazard for fault in faults)
     watch = _Watch(Result(Options(operations=operations, requests=BUDGET, seed=seed)), legal)
     app = Faulty(application(judge=contract, key=key), faults, contract, key=key)
-    given = {"headers": (), "key_env": _KEY if keyed else None, "timeout": 10.0}
     with serve(app) as url:
         try:
-            run(contract, target_at(url, contract, given)[1], watch.result, watch)
+            run(contract, _target(url, contract, key), watch.result, watch)
         except _Found:
             pass
         except AssayError as error:
@@ -108,8 +104,17 @@ def trial(contract: Contract, faults: Iterable[Fault], operations: tuple[str, ..
     return watch
 
 
-def detect(name: str) -> Outcome:
-    """Look for one fault: with the default budget, and then with its operations named."""
+def _target(url: str, contract: Contract, key: str | None) -> Target:
+    """The target as the command makes it, with and without the key."""
+    bases = {base for operation in contract.operations for base in operation.bases}
+    headers = [] if key is None else [("Authorization", f"Bearer {key}")]
+    send = Sender(url, headers=headers, timeout=10.0, bases=bases)
+    anonymous = None if key is None else Sender(url, timeout=10.0, bases=bases)
+    return Target(send, send.url, anonymous, send.field_names, send.afresh)
+
+
+def detect(name: str, *, again: bool = True) -> Outcome:
+    """Look for one fault: with the default budget, and then, where it was missed, with its operations named."""
     contract, fault = _contract(), find(name)
     told = trial(contract, [fault], ())
     if told.told:
@@ -117,10 +122,10 @@ def detect(name: str) -> Outcome:
         return Outcome(name, max(sent, 1), rule)
     missed = Outcome(name, hazards=_hazards(told.result), why=told.stopped or _why(fault, told.result))
     named = tuple(o.id for o in contract.operations if applies(fault.change.on, o.id))
-    if 0 < len(named) < len(contract.operations):
-        again = trial(contract, [fault], named)
-        if again.told:
-            missed.rule, missed.requests = again.told[0]
+    if again and 0 < len(named) < len(contract.operations):
+        told = trial(contract, [fault], named)
+        if told.told:
+            missed.rule, missed.requests = told.told[0]
             missed.focused = True
     return missed
 
@@ -227,13 +232,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--resume", metavar="FILE", help="keep outcomes there, a line each, and go on from those it has"
     )
+    parser.add_argument("--once", action="store_true", help="do not look again for what was missed")
     given = parser.parse_args(arguments)
     names = [find(name).name for name in given.names] or [*FAULTS]
     outcomes = {o.name: o for o in _kept(given.resume) if o.name in names}
     with multiprocessing.get_context("spawn").Pool(given.workers) as pool:
         clean = dict(pool.map(honest, range(0 if given.names else given.seeds)))
         left = [name for name in names if name not in outcomes]
-        for outcome in pool.imap_unordered(detect, left):
+        for outcome in pool.imap_unordered(partial(detect, again=not given.once), left):
             outcomes[outcome.name] = outcome
             _keep(given.resume, outcome)
             _tell(len(outcomes), len(names), outcome)
