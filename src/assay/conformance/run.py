@@ -110,6 +110,7 @@ class _Phases:
         models = self._discover()
         for level in plan.levels(self._open()):
             self._each([partial(self._scenarios, operation, models) for operation in level])
+        self._let_in()
         self._authentication()
         self._relations()
         self._protocol()
@@ -249,18 +250,25 @@ class _Phases:
         if broken is not None:
             self.trial.record(exchange, broken)
 
-    def _something_served(self) -> None:
-        """A target that serves nothing of the description cannot be tested."""
+    def _let_in(self) -> frozenset[str] | None:
+        """Why nothing was accepted so far; None where something was. Credentials that are refused end the run."""
         tallies = self.result.tallies.values()
         if any(t.accepted for t in tallies) or self.result.failed:
+            return None
+        reasons = frozenset(reason for t in tallies for reason in (t.closed, *t.refusals) if reason)
+        refused = [f"answered with {status}" for status in _UNAUTHORIZED if f"answered with {status}" in reasons]
+        if refused:
+            raise TargetError(_NEEDS_KEY.format(refused[0]))
+        return reasons
+
+    def _something_served(self) -> None:
+        """A target that serves nothing of the description cannot be tested."""
+        reasons = self._let_in()
+        if reasons is None:
             return
         for finding in self.result.findings:
             got = finding.violation.got
             raise TargetError(f"the target gave no whole answer ({got}): --timeout gives it more time")
-        reasons = {reason for t in tallies for reason in (t.closed, *t.refusals) if reason}
-        refused = [f"answered with {status}" for status in _UNAUTHORIZED if f"answered with {status}" in reasons]
-        if refused:
-            raise TargetError(_NEEDS_KEY.format(refused[0]))
         place = self.target.url(self.courier.alive.target)
         why = "; ".join(sorted(reasons)[:3]) or "no request was accepted"
         raise TargetError(f"nothing of this API is served here ({why}); asked first: {place}. Is the base path right?")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["agrees", "bytes_of", "cancelled", "gone", "lacks", "lists", "refused", "route", "shows", "there"]
 
 _TOLD = 3  # places of one object
+_DEFAULT = 20  # objects that a page may have where nothing says whether others follow
+_ENDED = ("deleted", "deleting", "cancelled", "expired")
 _GOING = frozenset(("queued", "validating", "validating_files", "in_progress", "running", "pending", "finalizing"))
 _WORDS = 4  # of a refusal, by which a missing route is known
 
@@ -76,7 +78,7 @@ def shows(change: dict[str, Any], name: str = "") -> Ask:
         if not seen.ok or not isinstance(seen.value, dict):
             return
         for field, wanted in change.items():
-            if field not in seen.value or any(True for _ in differences(wanted, seen.value[field])):
+            if field not in seen.value or any(True for _ in differences({field: wanted}, {field: seen.value[field]})):
                 got = _other(wanted, seen.value[field]) if field in seen.value else "none"
                 yield seen.broken(run_rule("flow/updated"), (field,), f"the new value ({describe(wanted)})", got)
         if name and id_of(at(seen.value, "id")) == memory.ids.get(name):
@@ -92,7 +94,8 @@ def lists(*names: str) -> Ask:
         data = at(seen.value, "data")
         if not seen.ok or not isinstance(data, list):
             return
-        whole = at(seen.value, "has_more") is not True
+        more = at(seen.value, "has_more")
+        whole = more is False or (more is None and len(data) < _DEFAULT)
         memory.lists.pop(seen.step.path, None)
         if whole:
             memory.lists[seen.step.path] = data
@@ -127,7 +130,7 @@ def lacks(name: str) -> Ask:
 def gone(memory: Memory, seen: Seen) -> Iterator[Violation]:
     """What was deleted is refused."""
     _ = memory
-    if seen.ok and at(seen.value, "deleted") is not True:
+    if seen.ok and at(seen.value, "deleted") is not True and at(seen.value, "status") not in _ENDED:
         wanted = "status 404: the object was deleted"
         yield seen.broken(run_rule("flow/deleted"), (), wanted, f"status {seen.response.status}", part="response")
 

@@ -53,7 +53,8 @@ def first_page(*, turned: bool) -> Ask:
 def second_page(memory: Memory, seen: Seen) -> Iterator[Violation]:
     """The second page goes on where the first one ended."""
     whole, name, position = _position(memory, seen)
-    if not seen.ok or len(whole) < _TWO or not isinstance(at(seen.value, "data"), list):
+    data = at(seen.value, "data")
+    if not seen.ok or len(whole) < _TWO or not isinstance(data, list) or len(data) > 1:
         return
     before = _index(whole, memory.ids.get("page"))
     if before is None:
@@ -70,7 +71,9 @@ def second_page(memory: Memory, seen: Seen) -> Iterator[Violation]:
 def _position(memory: Memory, seen: Seen) -> tuple[list[Any], str | None, int | None]:
     """The whole list, the id of the page's object, and where that stands in the list."""
     whole = memory.lists.get(seen.step.path, [])
-    name = id_of(at(seen.value, "data", 0, "id")) if seen.ok else ""
+    data = at(seen.value, "data")
+    alone = seen.ok and isinstance(data, list) and len(data) == 1  # more than one is told by the rules of pages
+    name = id_of(at(data, 0, "id")) if alone else ""
     if not name:
         return whole, None, None
     return whole, name, _index(whole, name)

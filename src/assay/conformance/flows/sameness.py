@@ -20,6 +20,7 @@ _LIVE = frozenset(
      "system_fingerprint", "logprobs", "annotations", "first_id", "last_id", "has_more", "validation_file")
 )  # fmt: skip
 _FIXED = frozenset(("created_at", "created"))
+_OWN = ("metadata", "attributes")  # what the user wrote, and nobody else
 _WORK = frozenset(("output", "choices", "content"))  # what is written while the status changes
 
 
@@ -28,6 +29,7 @@ def differences(before: Any, now: Any, path: tuple[str | int, ...] = ()) -> Iter
     if before is None or now is None:
         return
     if isinstance(before, dict) and isinstance(now, dict):
+        yield from ((*path, name) for name in _OWN if _lost(before.get(name), now.get(name)))
         moved = before.get("status") != now.get("status")
         for name in before.keys() & now.keys():
             if not _lives(name) and not (moved and name in _WORK):
@@ -40,6 +42,11 @@ def differences(before: Any, now: Any, path: tuple[str | int, ...] = ()) -> Iter
             yield from differences(one, other, (*path, number))
     elif before != now:
         yield path
+
+
+def _lost(mine: Any, kept: Any) -> bool:
+    """Whether an entry that the user made is not there any more."""
+    return isinstance(mine, dict) and not mine.keys() <= (kept.keys() if isinstance(kept, dict) else set())
 
 
 def _lives(name: str) -> bool:
