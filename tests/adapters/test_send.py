@@ -334,3 +334,51 @@ def test_what_http_cannot_carry_is_a_usage_error(request_):
     with peer(lambda connection, _: seen.append(read_request(connection))) as base, pytest.raises(UsageError):
         Sender(base)(request_)
     assert not any(seen)
+
+
+def test_a_proxy_of_ones_own_is_used(monkeypatch):
+    """A proxy that was named is used for loopback too, with its credentials, whatever the environment says."""
+    seen = []
+
+    def handle(connection, _):
+        seen.append(read_request(connection))
+        connection.sendall(OK)
+
+    with peer(handle) as base:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        proxy = base.replace("//", "//user:pa%40ss@")
+        assert Sender("http://127.0.0.1:1", proxy=proxy)(Request("GET", "/v1/models")).status == 200
+        assert Sender("http://127.0.0.1:1", proxy=base.removeprefix("http://"))(Request("GET", "/")).status == 200
+    assert seen[0].startswith(b"GET http://127.0.0.1:1/v1/models HTTP/1.1\r\n")
+    assert b"proxy-authorization: Basic dXNlcjpwYUBzcw==" in seen[0]
+    assert b"proxy-authorization" not in seen[1]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://u:marked-secret@h:1", "http://", "http://[", "http://u:marked-secret@"])
+def test_a_proxy_that_cannot_be_used_is_told(proxy):
+    """What is no HTTP proxy is refused at once, and a password in it is not repeated."""
+    with pytest.raises(UsageError, match="the proxy must be") as refused:
+        Sender("http://h", proxy=proxy)
+    assert "marked-secret" not in str(refused.value)
+
+
+def test_every_thread_has_its_own_connections():
+    """What one thread leaves on a connection meets no other; each keeps its own alive."""
+    connections = set()
+
+    def handle(connection, number):
+        while read_request(connection):
+            connections.add(number)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%d" % (len(str(number)), number))
+
+    with peer(handle) as base:
+        sender = Sender(base)
+
+        def three(_):
+            return {sender(Request("GET", "/")).body for _ in range(3)}
+
+        with ThreadPoolExecutor(2) as pool:
+            barrier = threading.Barrier(2)
+            first, second = pool.map(lambda n: (barrier.wait(), three(n))[1], range(2))
+    assert len(first) == len(second) == 1
+    assert first != second

@@ -8,6 +8,7 @@ one, and from then on every request gets a connection of its own.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ __all__ = ["Connection", "violation"]
 _BAD_REQUEST = 400
 # What servers answer to bytes that are no request; other refusals come and go for reasons of their own.
 _MISREAD = frozenset({400, 404, 405, 414, 431, 501, 505})
+_CLEARED = 2  # refusals of one kind after which the connection was found clean; no other is looked into
 _SOURCE = "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3"
 
 
@@ -43,6 +45,7 @@ class Connection:
         self.status = 0
         self._courier, self._fresh = courier, fresh
         self._thread = _Thread()
+        self._cleared: Counter[tuple[str, int]] = Counter()
 
     def __call__(self, exchange: Exchange) -> Response:
         """Send a request; raises what the courier raises."""
@@ -50,7 +53,7 @@ class Connection:
             return self._courier(exchange.request, send=self._fresh)
         before, self._thread.before = self._thread.before, None
         response = self._courier(exchange.request)
-        if before is not None and _doubtful(exchange, response):
+        if before is not None and self._cleared[_kind(before)] < _CLEARED and _doubtful(exchange, response):
             response = self._asked_again(before, exchange, response, self._fresh)
         if response.status >= _BAD_REQUEST and exchange.request.body:
             self._thread.before = replace(exchange, response=response)
@@ -63,6 +66,7 @@ class Connection:
         """
         again = self._courier(exchange.request, send=fresh)
         if again.status == response.status:
+            self._cleared[_kind(before)] += 1
             return again
         try:
             self._courier(before.request, send=fresh)
@@ -85,6 +89,11 @@ def violation(status: int) -> Violation:
     """What is wrong with a connection that answers the next request with ``status``."""
     wanted = "a connection that serves the next request too: a body that is read, or Connection: close"
     return Violation("http/body-unread", "response", (), wanted, f"status {status} for a valid next request", _SOURCE)
+
+
+def _kind(refused: Exchange) -> tuple[str, int]:
+    """What decides whether a server reads a body that it refuses."""
+    return refused.operation.id, 0 if refused.response is None else refused.response.status
 
 
 def _doubtful(exchange: Exchange, response: Response) -> bool:

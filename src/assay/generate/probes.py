@@ -8,6 +8,7 @@ Nothing is left to chance: the same description gives the same probes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from assay.generate.cases import Case
     from assay.generate.dials import Dials
     from assay.generate.reached import Path
-    from assay.generate.sites import Site, Spot
+    from assay.generate.sites import Root, Site, Spot
     from assay.generate.subjects import Subject
     from assay.messages import Request
     from assay.model import Api, Operation
@@ -82,9 +83,16 @@ class Prober:
         self._operation = operation
         self._dials = dials
         self._judge = judge
-        self.maker = CaseMaker(schemas, operation)
-        self._roots = roots(schemas, operation) if self.maker.possible else iter(())
         self._made: list[Bench] = []
+
+    @cached_property
+    def maker(self) -> CaseMaker:
+        """What makes requests of the operation; made when it is first needed, for it takes long."""
+        return CaseMaker(self._schemas, self._operation)
+
+    @cached_property
+    def _roots(self) -> Iterator[Root]:
+        return roots(self._schemas, self._operation) if self.maker.possible else iter(())
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """What became of every site, in the order of :func:`sites`."""
