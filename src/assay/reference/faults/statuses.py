@@ -69,7 +69,7 @@ FAULTS = (
     _fault("not-found-200", "An object that does not exist is answered with 200 and null.",
            Answers("get* retrieve*", _found_as(None))),
     _fault("unknown-path-200", "A path that does not exist is answered with 200 and a greeting.",
-           Answers("-", _found_as({"status": "ok"}))),
+           Answers("-", _found_as({"status": "ok"})), hazard=True),
     _fault("unknown-model-500", "A model that is not served is answered with 500.",
            Answers("*", _status(404, 500, "model_not_found"))),
     _fault("wrong-method-500", "A method that a path does not have is answered with 500.",
