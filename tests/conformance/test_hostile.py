@@ -24,6 +24,8 @@ from assay.reference.server import application
 
 CHAT = "createChatCompletion"
 MODELS = b'{"object":"list","data":[{"id":"gpt-4o-mini","object":"model","created":1,"owned_by":"us"}]}'
+REFUSED = b'{"error":{"message":"not so","type":"invalid_request_error","param":null,"code":null}}'
+JSON = b"application/json"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 MEGABYTES = 300  # of resident memory, at most
 
@@ -40,12 +42,14 @@ def accepting(listener, chat, models):
     def one(connection):
         with connection, suppress(OSError), connection.makefile("rb") as reader:
             while line := reader.readline():
-                length = 0
+                fields = {}
                 while (field := reader.readline()) not in (b"\r\n", b""):
-                    if field.lower().startswith(b"content-length:"):
-                        length = int(field.partition(b":")[2])
-                body = reader.read(length)
-                if models(connection) if b"/models" in line else chat(connection, body):
+                    name, _, value = field.partition(b":")
+                    fields[name.lower()] = value.strip()
+                body = reader.read(int(fields.get(b"content-length", 0)))
+                if line.startswith(b"PUT ") or fields.get(b"content-type", JSON) != JSON:
+                    connection.sendall(answer(REFUSED, 405 if line.startswith(b"PUT ") else 415))
+                elif models(connection) if b"/models" in line else chat(connection, body):
                     return
 
     with suppress(OSError):

@@ -26,7 +26,7 @@ __all__ = ["COLUMNS", "LENIENT", "Finding", "Findings", "Key", "column", "genera
 Key = tuple[str, str, str, str, tuple[str, ...]]
 """(operation, rule, pointer, part, path); the operation is empty for what all operations share."""
 
-COLUMNS = ("shape", "constraints", "relations", "streams", "errors", "http")
+COLUMNS = ("shape", "constraints", "relations", "streams", "state", "errors", "http")
 """What findings are about, in the order of the table."""
 
 LENIENT = "http/invalid-accepted"
@@ -141,11 +141,13 @@ def key(exchange: Exchange, violation: Violation) -> Key:
 def column(violation: Violation) -> str:
     """The column of the table, and the JUnit test, that a violation belongs to."""
     rule = violation.rule
+    if rule.startswith("flow/"):
+        return "state"
     if rule in ("http/invalid-accepted", "http/valid-refused"):
         return "constraints"
     if rule in ("http/error-envelope", "http/server-error") or violation.part == "status":
         return "errors"
-    if violation.part in ("event", "stream") or rule.startswith(("http/stream", "stream/")):
+    if violation.part in ("event", "stream") or rule.startswith(("http/stream", "stream/", "relation/stream")):
         return "streams"
     if rule.startswith("schema/"):
         return "shape"

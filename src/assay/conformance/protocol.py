@@ -7,6 +7,8 @@ the standards leave it open whether a text is valid, only a server that breaks o
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from assay.conformance.checks import Exchange, no_answer, words
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     Judge = Callable[[Exchange], Violation | None]
 
-__all__ = ["BESIDES", "MALFORMED", "NOWHERE", "important", "malformed", "probe_protocol", "rank", "wrong_key"]
+__all__ = ["BESIDES", "MALFORMED", "NOWHERE", "important", "malformed", "questions", "rank", "wrong_key"]
 
 NOWHERE = "/assay-no-such-path"
 MALFORMED = (9, 3, 3)
@@ -81,17 +83,21 @@ def doubtful(request: Request) -> Iterator[tuple[str, Request]]:
     yield "a name twice", _with(request, body[:-1] + b',"user":"one","user":"two"}')
 
 
-def probe_protocol(contract: Contract, trial: Trial, operations: Sequence[Operation]) -> str:
-    """Ask all of it; return how the target refuses a path that is not there, empty where it does not."""
+def questions(
+    contract: Contract, trial: Trial, operations: Sequence[Operation], nowhere: Callable[[str], None]
+) -> Iterator[Callable[[], None]]:
+    """Yield one call for each question; ``nowhere`` is told how a path that is not there is refused, or ``""``."""
     one = _Protocol(contract, trial)
     chosen = operations[: len(MALFORMED)]
     for operation, count in zip(chosen, MALFORMED, strict=False):
-        one.broken(operation, count)
+        for name, request in islice(malformed(_example(trial.result.tallies[operation.id].example)), count):
+            yield partial(one.broken, operation, name, request)
     for operation in chosen[:1]:
-        one.odd(operation)
-        one.large(operation)
-        one.method(operation)
-    return one.nowhere(chosen[0] if chosen else trial.result.operations[0])
+        for _, request in doubtful(_example(trial.result.tallies[operation.id].example)):
+            yield partial(one.odd, operation, request)
+        yield partial(one.large, operation)
+        yield partial(one.method, operation)
+    yield lambda: nowhere(one.nowhere(chosen[0] if chosen else trial.result.operations[0]))
 
 
 def wrong_key(request: Request) -> Request:
@@ -105,17 +111,14 @@ class _Protocol:
     def __init__(self, contract: Contract, trial: Trial) -> None:
         self._contract, self._trial = contract, trial
 
-    def broken(self, operation: Operation, count: int) -> None:
-        """Broken texts are refused."""
-        tally = self._trial.result.tallies[operation.id]
-        for number, (name, request) in enumerate(malformed(_example(tally.example))):
-            if number < count and not tally.closed:
-                self._trial.attempt(operation, request, valid=False, scenario=name)
+    def broken(self, operation: Operation, name: str, request: Request) -> None:
+        """A broken text is refused."""
+        if not self._trial.result.tallies[operation.id].closed:
+            self._trial.attempt(operation, request, valid=False, scenario=name)
 
-    def odd(self, operation: Operation) -> None:
-        """Doubtful texts are taken or refused."""
-        for _, request in doubtful(_example(self._trial.result.tallies[operation.id].example)):
-            self._ask(operation, request, self._no_failure)
+    def odd(self, operation: Operation, request: Request) -> None:
+        """A doubtful text is taken or refused."""
+        self._ask(operation, request, self._no_failure)
 
     def large(self, operation: Operation) -> None:
         """A large legal body is taken or refused; where the connection breaks, it may be the refusal that was lost."""

@@ -22,7 +22,7 @@ from assay.conformance.flows.memory import Memory
 from assay.conformance.flows.player import Player
 from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
 from assay.conformance.probing import Probing
-from assay.conformance.protocol import important, probe_protocol, wrong_key
+from assay.conformance.protocol import important, questions, wrong_key
 from assay.conformance.relations import RELATED, relate
 from assay.conformance.search import search
 from assay.conformance.trial import Trial
@@ -213,17 +213,23 @@ class _Phases:
 
     def _relations(self) -> None:
         """Lay answers of one operation side by side."""
-        for operation in self._open():
-            if operation.path in RELATED and operation.method == "POST" and self.result.tallies[operation.id].accepted:
-                self.watch.begin("relations", operation.id)
-                relate(self.contract, self.trial, operation)
+        tallies = self.result.tallies
+        related = [o for o in self._open() if o.path in RELATED and o.method == "POST" and tallies[o.id].accepted]
+        self._each([partial(self._related, operation) for operation in related])
+
+    def _related(self, operation: Operation) -> None:
+        self.watch.begin("relations", operation.id)
+        relate(self.contract, self.trial, operation)
 
     def _protocol(self) -> None:
         """Ask what no case of an operation asks, on what the target serves."""
         served = important(self.result)
         if served:
             self.watch.begin("protocol", served[0].id)
-            self.memory.nowhere = probe_protocol(self.contract, self.trial, served)
+            self._each([*questions(self.contract, self.trial, served, self._refused_nowhere)])
+
+    def _refused_nowhere(self, words: str) -> None:
+        self.memory.nowhere = words
 
     def _flows(self, models: tuple[str, ...]) -> None:
         """Play flows with a part of what is left; what they make lives on, for the probes to name."""
@@ -235,10 +241,8 @@ class _Phases:
 
     def _first_contact(self) -> None:
         """What was not asked at all by now gets one request, before others get more of them."""
-        for operation in self._open():
-            if not self._tally(operation).sent:
-                self.watch.begin("inside", operation.id)
-                self._probe("inside", operation, 1)
+        unasked = [operation for operation in self._open() if not self._tally(operation).sent]
+        self._each([partial(self._step, "inside", operation, 1) for operation in unasked])
 
     def _wrong_key(self, operation: Operation, request: Request) -> None:
         """A key that nobody gave out is as good as none."""

@@ -1,4 +1,4 @@
-"""What each rule asks, in one sentence: of the registered rules their own, of the rest those that stand here.
+"""What each rule asks, in one sentence: of registered rules and those of a run their own, of the contract's those here.
 
 The rule of this module: a sentence says what is right, never what went wrong.
 """
@@ -7,43 +7,33 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from assay.conformance.run_rules import RULES
 from assay.rules.catalogue import standard
 
 __all__ = ["related", "sentence"]
 
 _HTTP = {
-    "http/authentication": "A request without the key is refused.",
     "http/body-missing": "A message that must have a body has one.",
     "http/body-size": "A body stays within the limit.",
     "http/body-unexpected": "A message without a described body has none.",
-    "http/body-unread": "A refused request leaves its connection ready for the next one.",
-    "http/broken-response": "A response that was begun is brought to its end.",
     "http/charset": "Text is in the charset that its header names.",
     "http/content-encoding": "A coded body can be decoded as its header says.",
     "http/content-type": "A body is of a media type that the description names.",
-    "http/error-envelope": "An error has the described form, whatever caused it.",
     "http/header-form": "A header has the described form.",
     "http/header-missing": "A described header that is required is there.",
-    "http/invalid-accepted": "A request that breaks the description is refused with a 4xx.",
     "http/json": "A body that is said to be JSON is JSON.",
-    "http/long-response": "A response is of a size that a client can hold.",
-    "http/no-response": "Every request gets a response.",
-    "http/server-down": "No request ends the server.",
-    "http/server-error": "No request, valid or not, makes the server fail.",
-    "http/slow-response": "A response comes within its time.",
     "http/status": "A response has a status that the description names.",
     "http/stream-event-size": "An event of a stream stays within the limit.",
     "http/stream-json": "The data of an event is JSON where the description says so.",
     "http/stream-missing": "A stream that was asked for comes as a stream.",
     "http/stream-unasked": "A stream comes only where one was asked for.",
     "http/stream-unfinished": "The last event of a stream is brought to its end.",
-    "http/valid-refused": "A request that keeps the description is accepted.",
 }
 
 
 @lru_cache(maxsize=1)
 def _registered() -> dict[str, str]:
-    return {rule.id: rule.sentence for rule in standard().rules}
+    return {rule.id: rule.sentence for rule in (*standard().rules, *RULES.values())}
 
 
 @lru_cache(maxsize=1)

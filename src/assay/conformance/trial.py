@@ -32,6 +32,7 @@ __all__ = ["Trial"]
 
 _TIME_OUTS = 3  # in a row; then an operation is left alone
 _BAD_REQUEST = 400
+_REMEMBERED = 1 << 20  # bytes of the answer to a scenario that is kept to be compared
 _REFUSALS = 2  # right answers after which an invalid place is asked about no more
 
 
@@ -69,7 +70,7 @@ class Trial:
             return frozenset()
         self.result.counts.add(self._observer.observe(request, verdict))
         violations, exchange = self._exchanged(exchange)
-        if scenario:
+        if scenario and exchange.response is not None and len(exchange.response.body) <= _REMEMBERED:
             self.scenes[operation.id, scenario] = exchange
         shown = self._told(exchange, violations, again=True)
         self._seen[request] = shown

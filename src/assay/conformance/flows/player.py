@@ -109,6 +109,8 @@ class Player:
         if exchange.operation.id not in self._trial.result.tallies:
             return
         found = [*self._asked(step, exchange)]
+        if step.asks:
+            self._trial.result.tallies[exchange.operation.id].asked["state"] += 1
         for pause in _MOMENTS if step.method == "GET" else ():
             if not any(key(exchange, violation) not in self._trial.result.findings for violation in found):
                 break
