@@ -257,16 +257,16 @@ class Compiler:
         return Array(view, slot, Lazy(schema) if loose else None)
 
     def _slot(self, base: CanonicalSchema | None, contains: list[form.ContainsView], kept: frozenset[int]) -> Plan:
-        schema = _ANY if base is None else base
+        schema = base
         for index, need in enumerate(contains):
             try:
                 if index in kept:
-                    schema = schema.intersect(need.schema)
+                    schema = need.schema if schema is None else schema.intersect(need.schema)
                 elif need.max_contains is not None:
-                    schema = schema.subtract(need.schema)
+                    schema = need.schema.negate() if schema is None else schema.subtract(need.schema)
             except form.CanonicalizationError:
                 continue
-        return self.plan(schema)
+        return self.plan(_ANY if schema is None else schema)
 
     def _object(self, schema: CanonicalSchema, views: Sequence[form.ObjectView], *, root: bool = False) -> Plan:
         """An object that keeps every one of ``views``."""

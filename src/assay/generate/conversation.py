@@ -15,7 +15,7 @@ from assay.generate.text import PHRASES, words
 if TYPE_CHECKING:
     from assay.generate.source import Source
 
-__all__ = ["answer_format", "answered", "conversation", "flat", "tool_set", "turns"]
+__all__ = ["answer_format", "answered", "conversation", "flat", "offered", "tool_set", "turns"]
 
 _TEXT = {"type": "string"}
 _FIELDS: tuple[tuple[str, dict[str, Any], Any], ...] = (
@@ -142,13 +142,58 @@ def answered(messages: list[Any]) -> list[Any]:
             missing = [other for other in missing if other != name]
             done.append({**message, "tool_call_id": name} if name is not None else message)
             continue
-        done += _results(missing)
+        done += [*_results(missing), *_function_call(message, done)]
         calls = message.get("tool_calls") if isinstance(message, dict) else None
         names = [call.get("id") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
         missing = [name for name in names if isinstance(name, str)]
         called = set(missing)
         done.append(message)
     return done + _results(missing)
+
+
+def _function_call(message: Any, before: list[Any]) -> list[Any]:
+    """The call that the message of a function answers, where none stands before it."""
+    name = message.get("name") if _has(message, "role", "function") else None
+    if not isinstance(name, str):
+        return []
+    calls = [one.get("function_call") for one in before[-1:] if isinstance(one, dict)]
+    if any(_has(call, "name", name) for call in calls):
+        return []
+    return [{"role": "assistant", "content": None, "function_call": {"name": name, "arguments": "{}"}}]
+
+
+def offered(body: dict[str, Any]) -> dict[str, Any]:
+    """A chat request that offers the tools, or the function, that it chooses by name."""
+    body = dict(body)
+    choice, named = body.get("tool_choice"), body.get("function_call")
+    if isinstance(choice, dict) and isinstance(body.get("tools") or [], list):
+        allowed = choice.get("allowed_tools") if choice.get("type") == "allowed_tools" else None
+        chosen = allowed.get("tools") if isinstance(allowed, dict) else [choice]
+        body["tools"] = _with(body.get("tools") or [], chosen if isinstance(chosen, list) else [])
+    if isinstance(named, dict) and isinstance(named.get("name"), str) and isinstance(body.get("functions") or [], list):
+        functions = body.get("functions") or []
+        known = any(_has(one, "name", named["name"]) for one in functions)
+        body["functions"] = functions if known else [*functions, {"name": named["name"]}]
+    return body
+
+
+def _with(tools: list[Any], chosen: list[Any]) -> list[Any]:
+    """The tools, and those that are chosen and not among them."""
+    known = {(tool.get("type"), _name_of(tool)) for tool in tools if isinstance(tool, dict)}
+    wanted = [one for one in chosen if isinstance(one, dict) and isinstance(_name_of(one), str)]
+    return [*tools, *(_tool_of(one) for one in wanted if (one.get("type"), _name_of(one)) not in known)]
+
+
+def _tool_of(choice: dict[str, Any]) -> dict[str, Any]:
+    kind = choice["type"]
+    return {"type": kind, kind: {"name": _name_of(choice)}}
+
+
+def _name_of(tool: dict[str, Any]) -> Any:
+    """The name of a tool, or of the choice of one; None where it has none."""
+    kind = tool.get("type")
+    inner = tool.get(kind) if isinstance(kind, str) else None
+    return inner.get("name") if isinstance(inner, dict) else None
 
 
 def _results(names: list[str]) -> list[Any]:

@@ -130,7 +130,9 @@ def _chat(draft: Draft) -> None:
         names = [tool["function"]["name"] for tool in tools]
         if "tool_choice" in draft.declared and source.chance(0.5):
             named = {"type": "function", "function": {"name": source.pick(names)}}
-            draft.put("tool_choice", source.pick(("auto", "none", "required", named)))
+            allowed = {"mode": "auto", "tools": [named]}
+            some = {"type": "allowed_tools", "allowed_tools": allowed}
+            draft.put("tool_choice", source.pick(("auto", "none", "required", named, some)))
         if "parallel_tool_calls" in draft.declared and source.chance(0.3):
             draft.put("parallel_tool_calls", source.pick((False, True)))
     wanted = answer_format(source) if draft.wants("response_format") else None

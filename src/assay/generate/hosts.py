@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
 from jsonschema_rs import canonical as form
 
 from assay.errors import DescriptionError
@@ -20,7 +19,8 @@ from assay.generate.compiler import Compiler, resolved
 from assay.generate.fixed import GaveUp, made
 from assay.generate.pared import Parer, replaced
 from assay.generate.reached import Path, Tracer, stands
-from assay.generate.sites import spots
+from assay.generate.sites import APPLIES, spots
+from assay.schema.algebra import inline
 from assay.schema.failures import value_at
 from assay.schema.places import below, parts
 
@@ -45,10 +45,10 @@ _ANYTHING: tuple[Any, ...] = ("a", 1, True, {}, [])
 # A schema that names no type, and means objects or arrays by what it says of them.
 _OF_OBJECTS = frozenset({"properties", "required", "dependentRequired"})
 _MEANT = {
-    _OF_OBJECTS: jsonschema_rs.canonicalize({"type": "object"}),
-    frozenset({"items", "contains", "minItems", "maxItems"}): jsonschema_rs.canonicalize({"type": "array"}),
-    frozenset({"minimum", "maximum"}): jsonschema_rs.canonicalize({"type": "integer"}),
-    frozenset({"minLength", "maxLength", "pattern"}): jsonschema_rs.canonicalize({"type": "string"}),
+    _OF_OBJECTS: inline({"type": "object"}),
+    frozenset({"items", "contains", "minItems", "maxItems"}): inline({"type": "array"}),
+    frozenset({"minimum", "maximum"}): inline({"type": "integer"}),
+    frozenset({"minLength", "maxLength", "pattern"}): inline({"type": "string"}),
 }
 _STRINGS = ("minLength", "maxLength", "pattern", "format")
 
@@ -83,12 +83,14 @@ class Hosts:
         self.clean = clean
         self._violations = subject.violations
         self._finish = subject.finish
+        self._admitted = subject.admitted
         self._schemas = schemas
         self._dials = replace(subject.dials, hostile=0.0)
         self._compiler = Compiler()
         self._parer = Parer(subject.violations, subject.finish, clean, self.root.prefix)
         self._known: dict[str, list[Host]] = {}
         self._ready: dict[str, list[Host]] = {}
+        self._grew: set[str] = set()
         self._samples: dict[str, list[Any]] = {}
 
     def begin(self, seeds: Iterable[Any]) -> None:
@@ -109,11 +111,13 @@ class Hosts:
     def all(self, spot: Spot) -> Iterator[Host]:
         """Yield the hosts of a schema, each pared down: the one that is grown, or a few that the seeds gave."""
         reference = spot.place.reference
-        if reference not in self._known:
-            self._known[reference] = []  # while it is being looked for
+        if reference not in self._grew and not any(
+            _meant(spot.place, one.part) for one in self._known.get(reference, ())
+        ):
+            self._grew.add(reference)  # also while it is being looked for
             grown = self._grown(spot)
-            self._known[reference] = [] if grown is None else [grown]
-        known, ready = self._known[reference], self._ready.setdefault(reference, [])
+            self._known.setdefault(reference, []).extend([] if grown is None else [grown])
+        known, ready = self._known.get(reference, []), self._ready.setdefault(reference, [])
         for number, host in enumerate(known):
             if number == len(ready):
                 ready.append(self._pared(host, reference))
@@ -137,17 +141,47 @@ class Hosts:
 
     def _grown(self, spot: Spot) -> Host | None:
         found = None
+        for whole, path in self._candidates(spot):
+            there = self._found(whole, path, spot.place.reference)
+            if there is None:
+                continue
+            host = Host(whole, there)
+            if _meant(spot.place, host.part) and self.clean(whole):
+                return host
+            found = found or host
+        return found
+
+    def _candidates(self, spot: Spot) -> Iterator[tuple[Any, Path]]:
+        """Yield wholes that the root admits, each with the path of what ``spot`` may judge in it."""
+        if spot.parent is None:
+            return
         # What was pared away may be just what lets something grow.
-        parents = [*self.all(spot.parent), *self._known[spot.parent.place.reference]] if spot.parent is not None else []
-        for parent in parents:
+        for parent in [*self.all(spot.parent), *self._known.get(spot.parent.place.reference, ())]:
             for path, part in islice(self._grafts(spot, parent), _TRIES):
                 whole = self.settled(replaced(parent.value, path[: len(parent.path)], part), path)
-                if whole is None or not self.tracer.reaches(self.root.place, whole, path, spot.place.reference):
-                    continue
-                if self.clean(whole):
-                    return Host(whole, path)
-                found = found or Host(whole, path)
-        return found
+                if whole is not None:
+                    yield whole, path
+        # A member that must agree with its siblings changes with them.
+        member = spot
+        while member.hop not in ("property", "item", "root") and member.parent is not None:
+            member = member.parent
+        for holder in islice(self.all(member.parent), 1) if member.parent is not None else ():
+            for sample in self.samples(member.parent.place) if member.parent is not None else ():
+                whole = self.settled(holder.put(sample), holder.path)
+                if whole is not None:
+                    yield whole, (*holder.path, member.step)
+
+    def _found(self, whole: Any, path: Path, reference: str) -> Path | None:
+        """Where a schema judges a finished value: at a path, or one item further, where something was put before it."""
+        at = next((number for number, step in enumerate(path) if isinstance(step, int)), len(path))
+        moved = (*path[:at], *(step + 1 for step in path[at : at + 1] if isinstance(step, int)), *path[at + 1 :])
+        read = self._admitted(whole)  # an empty array, say, leaves no trace in a form
+        if read is None:
+            return None
+        for there in dict.fromkeys((path, moved)):
+            if stands(read[0], there) and self.tracer.reaches(self.root.place, read[0], there, reference):
+                return there if stands(whole, there) else None
+        return None
 
     def settled(self, value: Any, kept: Path) -> Any:
         """The value, mended where other schemas ask for more because of what stands at ``kept``; None if it cannot."""
@@ -207,6 +241,8 @@ class Hosts:
         match spot.hop:
             case "property":
                 for name in self._property_names(spot):
+                    before = [] if spot.parent is None else self.samples(spot.parent.place)
+                    yield from (((*path, name), one) for one in before if isinstance(one, dict) and name in one)
                     yield from (((*path, name), {**base, name: one}) for base, one in self._pairs(spot, old, dict))
             case "item" if isinstance(spot.step, int):
                 inner, step = (*path, spot.step), spot.step
@@ -223,7 +259,21 @@ class Hosts:
                         yield from ((path, {**base, spot.step: one}) for one in _ANYTHING)
             case _:
                 yield path, old
+                yield from ((path, part) for part in self._exchanged(spot, old))
                 yield from ((path, part) for part in self._merged(spot.place, old))
+
+    def _exchanged(self, spot: Spot, old: Any) -> Iterator[Any]:
+        """Values of one branch in the place of another's: what any branch requires goes, the rest stays."""
+        if spot.hop != "branch" or spot.parent is None:
+            return
+        branches = spot.parent.place.branches(str(spot.step))
+        asked = {name for branch in branches for name in branch.keyword("required") or ()}
+        rest = {name: part for name, part in old.items() if name not in asked} if isinstance(old, dict) else {}
+        mine = set(spot.place.keyword("required") or ())
+        for one in (*self.samples(spot.place), *self.samples(spot.parent.place)):
+            if isinstance(one, dict) and mine <= one.keys():
+                yield {**rest, **one}
+                yield one
 
     def _property_names(self, spot: Spot) -> list[Any]:
         """The name of a property; where none is declared, names that ``propertyNames`` admits."""
@@ -243,11 +293,14 @@ class Hosts:
             for one in self._fitting(spot):
                 yield base, one
 
+    def wanted(self, spot: Spot) -> list[Any]:
+        """Values of the other schemas that judge the place of one."""
+        others = [other.place for other in self.spots.values() if other.path == spot.path and other is not spot]
+        return [one for other in others for one in self.samples(other)]
+
     def _fitting(self, spot: Spot) -> list[Any]:
-        """Values of a schema; where it says no type, values of the others that judge the same place too."""
+        """Values of a schema, and of the others that judge the same place: a schema may say half of what is wanted."""
         own = self.samples(spot.place)
-        if "type" in (spot.place.schema if isinstance(spot.place.schema, dict) else ()):
-            return own
         others = (other.place for other in self.spots.values() if other.path == spot.path and other is not spot)
         return [*own[:1], *(one for other in islice(others, 3) for one in self.samples(other)), *own[1:]]
 
@@ -261,10 +314,28 @@ class Hosts:
     def _conditional(self, spot: Spot, old: Any) -> Iterator[Any]:
         parent = spot.parent.place if spot.parent is not None else spot.place
         if spot.hop == "then":
+            if isinstance(old, dict):
+                agreed = self._agreed(parent.child("if"), spot.path)
+                yield {**old, **agreed}
+                yield from ({**one, **agreed} for one in self.samples(parent) if isinstance(one, dict))
             for part in self._merged(parent.child("if"), old):
                 yield part
                 yield from self._merged(spot.place, part)
         yield from self._merged(spot.place, old)
+
+    def _agreed(self, condition: Place, path: Path) -> dict[Any, Any]:
+        """The properties that a condition names, each with a value that the schemas of the same place take too."""
+        found: dict[Any, Any] = {}
+        for name, wanted in condition.named().items():
+            others = [
+                spot.place for spot in self.spots.values() if spot.path == (*path, name) and spot.hop == "property"
+            ]
+            known = (one for other in others for one in (*(other.keyword("enum") or ()), *self.samples(other)))
+            fitting = [one for one in known if self.tracer.admits(wanted, one)]
+            own = [one for one in self.samples(wanted) if all(self.tracer.admits(other, one) for other in others)]
+            if own or fitting:
+                found[name] = [*own, *fitting][0]
+        return found
 
     def samples(self, place: Place) -> list[Any]:
         """Some values of a schema, the simplest first."""
@@ -292,8 +363,7 @@ class Hosts:
         """Yield strings of a schema that is written on the spot and has keywords of strings only."""
         leaf = {"type": "string"} | {name: schema[name] for name in _STRINGS if name in schema}
         try:
-            canonical = jsonschema_rs.canonicalize(leaf, draft=jsonschema_rs.Draft202012, validate_formats=True)
-            plan = self._compiler.plan(canonical)
+            plan = self._compiler.plan(inline(leaf))
         except (ValueError, form.CanonicalizationError):
             return
         yield from self._values([plan])
@@ -309,6 +379,14 @@ class Hosts:
                 value = made(plan, self._dials, number)
                 found.setdefault(repr(value), value)
         return list(found.values())
+
+
+def _meant(place: Place, part: Any) -> bool:
+    """Whether a part is of a type that some keyword of a schema is about; a schema that says nothing of types is."""
+    said = (
+        [APPLIES[keyword] for keyword in place.schema if keyword in APPLIES] if isinstance(place.schema, dict) else []
+    )
+    return not said or any(isinstance(part, one) for one in said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,12 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from typing import Any
 
-__all__ = ["data_url", "picture", "png", "sound", "wav"]
+__all__ = ["SPEAKERS", "data_url", "introduced", "picture", "png", "sound", "wav"]
+
+SPEAKERS = ("known_speaker_names", "known_speaker_references")
+"""Fields of a transcription that name speakers and give samples of their voices, one of each for every speaker."""
 
 _GREY_ALPHA, _GREY = 4, 0
 _RATE, _PERIOD = 8000, 20  # samples a second, and samples of one wave: a tone of 400 Hertz
@@ -112,3 +116,14 @@ def _ogg_sum(data: bytes) -> int:
 def data_url(data: bytes, media_type: str = "image/png") -> str:
     """The bytes as a ``data:`` URL."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def introduced(body: dict[str, Any]) -> dict[str, Any]:
+    """A transcription request in which every speaker has a name and a sample of a voice."""
+    names, samples = (body.get(name) or [] for name in SPEAKERS)
+    if not isinstance(names, list) or not isinstance(samples, list):
+        return body
+    more = max(len(names), len(samples))
+    names = [*names, *(f"Speaker {number}" for number in range(len(names), more))]
+    samples = [*samples, *[data_url(wav(0), "audio/wav")] * (more - len(samples))]
+    return {**body, SPEAKERS[0]: names, SPEAKERS[1]: samples}

@@ -5,6 +5,7 @@ The rule of this module: a pattern is matched by the same engine that gives the 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -13,6 +14,7 @@ from jsonschema_rs import canonical as form
 from assay.generate.objects import Break
 from assay.generate.plans import Checked, Choice, Plan, Union
 from assay.generate.text import Lengths, fit, words
+from assay.schema.algebra import inline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Names"]
 
 _LONGEST = 20
-_STRINGS = jsonschema_rs.canonicalize({"type": "string"})
+# Forms with and without asserted formats do not mix.
+_STRINGS = (inline({"type": "string"}), jsonschema_rs.canonicalize({"type": "string"}))
 _ANY = jsonschema_rs.canonicalize({})
 
 
@@ -112,11 +115,11 @@ class Names:
         return lambda name: self._joined(self._applying(name), refused=schema)
 
     def _failing_names(self, schema: CanonicalSchema) -> Plan:
-        try:
-            return self._planner(_STRINGS.subtract(schema))
-        except form.CanonicalizationError:
-            self.loose = True
-            return NewName(frozenset())
+        for strings in _STRINGS:
+            with suppress(form.CanonicalizationError):
+                return self._planner(strings.subtract(schema))
+        self.loose = True
+        return NewName(frozenset())
 
     def _inside(self, pattern: str) -> Plan:
         matches = _check({"pattern": pattern})

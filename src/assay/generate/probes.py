@@ -280,6 +280,12 @@ class Bench:
             if host is not None and isinstance(host.part, dict):
                 yield from ((host, {**host.part, spot.step: one}) for one in beyond("false", None, "a", "", samples))
             return
+        if spot.hop == "property" and spot.parent is not None and self._hosts.host(spot) is None:
+            # Nothing that can be written keeps this schema: what others want of the place breaks it.
+            for host in islice(self._hosts.all(spot.parent), 1):
+                wanted = self._hosts.wanted(spot) if isinstance(host.part, dict) else []
+                yield from ((host, {**host.part, spot.step: one}) for one in wanted)
+            return
         for host in self._bases(site, spot):
             for part in beyond(site.keyword, spot.place.schema, host.part, site.name, samples):
                 yield host, part
@@ -322,8 +328,9 @@ class Bench:
     def _at(self, site: Site, host: Host, violation: Violation) -> bool:
         """Whether a violation points at the place: the value itself, or the property of it that is too many."""
         path = (*self._subject.root.prefix, *host.path)
-        if site.keyword == "false":
-            path = (*path, *((site.spot.step,) if site.spot is not None else ()))
+        spot = site.spot
+        if spot is not None and spot.hop == "property" and (site.keyword == "false" or self._hosts.host(spot) is None):
+            path = (*path, spot.step)
         if site.keyword in ("additionalProperties", "unevaluatedProperties"):
             return violation.path[:-1] == path
         return violation.path == path
@@ -335,17 +342,15 @@ class Bench:
             known = unions(self._hosts.tracer, self._subject.root.place, host.value, host.path)
             self._unions[id(host)] = known
             self._kept.append(host)  # an id means something only while its object lives
-        if violation.pointer in known:
+        if violation.pointer in known or self._in_branch(known, violation):
             return True
-        if site.keyword in ("anyOf", "oneOf") and site.spot is not None:
-            return self._in_branch(site.spot.place.reference, site.keyword, violation)
         return bool(known) and violation.rule == site.rule and _about(site, violation)
 
-    def _in_branch(self, union: str, keyword: str, violation: Violation) -> bool:
-        """Whether a violation stands in a branch of a union: the closest branch tells why none admits the value."""
+    def _in_branch(self, known: frozenset[str], violation: Violation) -> bool:
+        """Whether a violation stands in a branch of a known union: the closest one tells why none admits the value."""
         here = self.spots.get(violation.pointer.rpartition("/")[0])
         while here is not None and here.parent is not None:
-            if here.hop == "branch" and here.step == keyword and here.parent.place.reference == union:
+            if here.hop == "branch" and below(here.parent.place.reference, str(here.step)) in known:
                 return True
             here = here.parent
         return False

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from assay.generate.conversation import answered
+from assay.generate.conversation import answered, offered
 from assay.generate.fixed import Fixed, GaveUp
+from assay.generate.media_values import SPEAKERS, introduced
 from assay.generate.parameters import key
 from assay.generate.response_parts import completed
+from assay.generate.tuning import labelled
 from assay.violation import Violation, describe
 from assay.wire.media import is_json
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["BodySubject", "ParameterSubject", "Subject", "subject_of"]
 
 _LIMIT = 3  # violations; one is wanted
+_GRADED = ("grader", "method")
 _RICH, _PLAIN = (1, 2, 3, 4), (0, 5, 6, 7)
 
 
@@ -108,12 +111,16 @@ class BodySubject(Subject):
         return is_json(self._writer.media_type)
 
     def finish(self, value: Any) -> Any:
-        """Answer tool calls that a probe put into a conversation, and offer tools that it chose."""
-        if isinstance(value, dict) and isinstance(value.get("messages"), list):
-            return {**value, "messages": answered(value["messages"])}
-        if isinstance(value, dict) and isinstance(value.get("input"), str | list):
+        """Answer tool calls that a probe put into a conversation, offer tools that it chose, and the like."""
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("messages"), list):
+            return offered({**value, "messages": answered(value["messages"])})
+        if isinstance(value.get("input"), str | list):
             return completed(value)
-        return value
+        if any(name in value for name in SPEAKERS):
+            return introduced(value)
+        return labelled(value) if any(name in value for name in _GRADED) else value
 
     def read(self, value: Any) -> tuple[Any, ...] | None:
         """Read the body back."""

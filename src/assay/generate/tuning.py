@@ -13,7 +13,7 @@ from assay.wire.lines import write_lines
 if TYPE_CHECKING:
     from assay.generate.source import Source
 
-__all__ = ["batch_lines", "file_ids", "lines_for", "sound_graders", "training_lines", "upload"]
+__all__ = ["batch_lines", "file_ids", "labelled", "lines_for", "sound_graders", "training_lines", "upload"]
 
 _FEWEST = 10  # examples that a service wants at least
 _FILES = ("file-abc123", "file-def456")
@@ -96,3 +96,16 @@ def sound_graders(value: Any) -> None:
             value["passing_labels"] = list(value.get("labels", ()))[:1]
         for item in value.values():
             sound_graders(item)
+
+
+def labelled(value: Any) -> Any:
+    """A value in which every grader that passes labels has them among its labels."""
+    if isinstance(value, list):
+        return [labelled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    made = {name: labelled(item) for name, item in value.items()}
+    passing, labels = made.get("passing_labels"), made.get("labels")
+    if made.get("type") == "label_model" and isinstance(passing, list) and isinstance(labels, list):
+        made["labels"] = [*labels, *(label for label in passing if isinstance(label, str) and label not in labels)]
+    return made
