@@ -18,6 +18,7 @@ from assay.generate.probes import Prober
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from assay.conformance.trial import Trial
     from assay.contract import Contract
     from assay.generate.cases import Case, CaseMaker
     from assay.generate.coverage import Key
@@ -39,13 +40,21 @@ class Probing:
     """The probes of one operation, each given out once.
 
     ``model`` is the target's name of one, or empty; ``known`` are ids of objects that it has, as the dials want them.
+    ``trial`` is who will try them, where somebody will: what it knows already is not built.
     """
 
     def __init__(
-        self, contract: Contract, operation: Operation, model: str, known: Mapping[str, str] | None = None
+        self,
+        contract: Contract,
+        operation: Operation,
+        model: str,
+        known: Mapping[str, str] | None = None,
+        trial: Trial | None = None,
     ) -> None:
         dials = replace(DIALS, models=(model,) if model else DIALS.models, known=known or {})
-        self._prober = Prober(contract.api, contract.schemas, operation, dials, judge=contract.check_request)
+        judge = contract.check_request if trial is None else trial.verdict
+        self._prober = Prober(contract.api, contract.schemas, operation, dials, judge=judge)
+        self._trial = trial
         self._model = model.encode()
         self._modelled: bool | None = None
         self._given: set[tuple[str, bytes]] = set()
@@ -84,8 +93,11 @@ class Probing:
             yield self._later.pop(0)
 
     def _single(self) -> Iterator[tuple[Site, tuple[Case, ...]]]:
-        for site, case in self._prober.outside():
+        for site, case in self._prober.outside(self._settled):
             yield site, (case,)
+
+    def _settled(self, site: Site) -> bool:
+        return self._trial is not None and self._trial.settled(site)
 
     def _fresh(self, cases: tuple[Case, ...]) -> Iterator[Case]:
         for case in cases:

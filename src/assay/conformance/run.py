@@ -311,7 +311,8 @@ class _Phases:
         """The probes of an operation; from now on its sites count for contract coverage."""
         made = self.probings.get(operation.id)
         if made is None:
-            made = Probing(self.contract, operation, self.result.tallies[operation.id].model, self.memory.known)
+            model = self.result.tallies[operation.id].model
+            made = Probing(self.contract, operation, model, self.memory.known, self.trial)
             self.probings[operation.id] = made
             self.result.universes[operation.id] = Universe.named(made.sites)
         return made

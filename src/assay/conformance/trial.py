@@ -17,6 +17,7 @@ from assay.conformance.findings import Key, general, key
 from assay.conformance.made import Ledger
 from assay.conformance.pace import Dead, Silent
 from assay.generate.coverage import Observer
+from assay.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
     from assay.conformance.pace import Courier
     from assay.conformance.result import Result, Tally, Watch
     from assay.contract import Contract
+    from assay.generate.sites import Site
     from assay.messages import Request, Send
     from assay.model import Operation
-    from assay.violation import Verdict, Violation
+    from assay.violation import Verdict
 
 __all__ = ["Trial"]
 
 _TIME_OUTS = 3  # in a row; then an operation is left alone
 _BAD_REQUEST = 400
 _REMEMBERED = 1 << 20  # bytes of the answer to a scenario that is kept to be compared
+_VERDICTS = 200  # requests that were built and not tried yet, and whose verdicts are kept
 _REFUSALS = 2  # right answers after which an invalid place is asked about no more
 
 
@@ -52,6 +55,7 @@ class Trial:
         self.scenes: dict[tuple[str, str], Exchange] = {}
         self._seen: dict[Request, frozenset[Key]] = {}
         self._refused: Counter[object] = Counter()
+        self._verdicts: dict[int, tuple[Request | None, Verdict | None]] = {}
         self._observer = Observer(contract.api, contract.schemas)
 
     def attempt(self, operation: Operation, request: Request, *, valid: bool, scenario: str = "") -> frozenset[Key]:
@@ -60,7 +64,7 @@ class Trial:
         if known is not None:
             return known
         self._seen[request] = frozenset()
-        verdict = self.contract.check_request(request)
+        verdict = self._verdicts.pop(id(request), (None, None))[1] or self.contract.check_request(request)
         exchange = _proven(Exchange(operation, request, scenario=scenario), verdict, valid=valid)
         if exchange is None:
             self.result.unproven += 1
@@ -141,6 +145,19 @@ class Trial:
             self._repeat(exchange, fresh)
         self.watch.update(self.courier.sent, len(self.result.findings))
         return frozenset(key(exchange, violation) for violation in violations)
+
+    def verdict(self, request: Request) -> Verdict:
+        """What the contract says of a request, once for who builds it and who tries it."""
+        if len(self._verdicts) > _VERDICTS:
+            self._verdicts.clear()
+        found = self.contract.check_request(request)
+        self._verdicts[id(request)] = (request, found)  # with the request, or its id might be another's
+        return found
+
+    def settled(self, site: Site) -> bool:
+        """Whether a place was broken in this way before, and refused, so that it is asked about no more."""
+        flaw = Violation(site.rule, site.part, site.path, "", "", site.pointer)
+        return self._refused[site.operation, site.rule, general(flaw)] >= _REFUSALS
 
     def record(self, exchange: Exchange, violation: Violation) -> None:
         """Record a violation that was found in another way than by judging a case."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from assay.generate.domain import Domain
     from assay.generate.plans import Plan
     from assay.generate.source import Source
-    from assay.model import Content
+    from assay.model import Content, Shape
     from assay.schema.check import Schemas
 
 __all__ = ["BodyMaker", "Written"]
@@ -55,7 +55,7 @@ class BodyMaker:
         self._encoding = content.encoding
         reference = content.schema
         self._check = None if reference is None else schemas.check(reference, "request")
-        self._shape = None if reference is None else schemas.shape(reference)
+        self._schemas = schemas
         self._files = frozenset[str]() if reference is None else _files(schemas, reference)
         self.declared = frozenset[str]()
         self._plan: Plan | None = None
@@ -70,6 +70,11 @@ class BodyMaker:
     def _bare(self) -> Plan | None:
         """The plan without the domain's help; seldom needed."""
         return None if self._plan is None else Compiler().root(self._canonical)
+
+    @cached_property
+    def _shape(self) -> Shape | None:
+        """What a text form must know; JSON need not."""
+        return None if self.content.schema is None else self._schemas.shape(self.content.schema)
 
     @property
     def supported(self) -> bool:

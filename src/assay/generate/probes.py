@@ -113,9 +113,14 @@ class Prober:
             bench = self._bench(site)
             yield site, self._outer(site).inside if bench is None else bench.inside(site)
 
-    def outside(self) -> Iterator[tuple[Site, Case]]:
-        """Yield the sites with the request that breaks each alone, where there is one, built when it is asked for."""
+    def outside(self, known: Callable[[Site], bool] = lambda _: False) -> Iterator[tuple[Site, Case]]:
+        """Yield the sites with the request that breaks each alone, where there is one, built when it is asked for.
+
+        Of sites that are ``known`` by then nothing is built.
+        """
         for site in self.sites:
+            if known(site):
+                continue
             bench = self._bench(site)
             case = self._outer(site).outside if bench is None else bench.outside(site)[0]
             if case is not None:

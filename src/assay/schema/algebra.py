@@ -186,22 +186,30 @@ def _both(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
     return common
 
 
-def shape(places: Places, place: Place, depth: int = 0) -> Shape:
+def shape(places: Places, place: Place) -> Shape:
     """Return what a text form must know of a schema: its types and those of its parts; recursion is cut."""
+    return _shape(places, place, 0, {})
+
+
+def _shape(places: Places, place: Place, depth: int, known: dict[tuple[str, int], Shape]) -> Shape:
+    """One part of a shape, so deep in it; ``known`` are those of the schemas that were met so deep before."""
     if depth > _DEEPEST_SHAPE:
         return Shape()
+    mark = (places.meant(place.reference), depth)
+    if (made := known.get(mark)) is not None:
+        return made
     items: Shape | None = None
     additional: Shape | None = None
     properties: dict[str, Shape] = {}
     for here in _alternatives(places, place):
         if items is None and isinstance(here.keyword("items"), dict):
-            items = shape(places, here.child("items"), depth + 1)
+            items = _shape(places, here.child("items"), depth + 1, known)
         if additional is None and isinstance(here.keyword("additionalProperties"), dict):
-            additional = shape(places, here.child("additionalProperties"), depth + 1)
+            additional = _shape(places, here.child("additionalProperties"), depth + 1, known)
         for name, inner in here.named().items():
             if name not in properties:
-                properties[name] = shape(places, inner, depth + 1)
-    return Shape(types(places, place), items, properties, additional)
+                properties[name] = _shape(places, inner, depth + 1, known)
+    return known.setdefault(mark, Shape(types(places, place), items, properties, additional))
 
 
 def _alternatives(places: Places, place: Place) -> list[Place]:

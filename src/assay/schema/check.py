@@ -130,6 +130,7 @@ class Schemas:
         self.engine: EngineName = engine
         self._engines: dict[Direction, tuple[Places, Engine]] = {}
         self._checks: dict[tuple[str, Places], Check] = {}
+        self._shapes: dict[str, Shape] = {}
 
     def check(self, reference: str, direction: Direction = "response") -> Check:
         """Return the check of the schema at an absolute reference; raises ``DescriptionError`` with the pointer."""
@@ -146,7 +147,11 @@ class Schemas:
 
     def shape(self, reference: str) -> Shape:
         """Return what a text form must know of the schema at an absolute reference."""
-        return algebra.shape(self.places, self.places.at(reference))
+        meant = self.places.meant(reference)
+        found = self._shapes.get(meant)
+        if found is None:
+            found = self._shapes[meant] = algebra.shape(self.places, self.places.at(meant))
+        return found
 
     def canonical(self, reference: str, direction: Direction = "response") -> CanonicalSchema:
         """Return the canonical form of a schema; needs jsonschema-rs, whichever the engine."""
