@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from assay.adapters.send import Sender
 from assay.adapters.serve import serve
 from assay.conformance.result import Options, Result, Target
@@ -33,7 +35,9 @@ from assay.reference.server import application
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-PAGE = Path(__file__).parents[1] / "docs" / "detection-rate.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "detection-rate.md"
+WITNESSES = ROOT / "tests" / "honest_and_faulty" / "flows.yaml"
 BUDGET, WANTED = 300, 0.95
 _KEY = "of-the-detection"  # it protects a server that lives for seconds
 
@@ -186,11 +190,13 @@ def page(outcomes: dict[str, Outcome], clean: dict[int, list[str]]) -> Iterator[
         hits, more = sum(o.found for o in mine), sum(o.focused for o in mine)
         yield f"| {group} | {len(mine)} | {hits} | {_share(hits, len(mine))} | {_median(mine)} | {more or '-'} |"
     yield "\n## Missed\n"
-    yield "| fault | what is wrong | found when its operations are named | why it was missed |\n|---|---|---|---|"
+    yield "| fault | what is wrong | what shows it | found when its operations are named | why it was missed |"
+    yield "|---|---|---|---|---|"
+    shown = yaml.safe_load(WITNESSES.read_text(encoding="utf-8"))["witnesses"]
     for name, outcome in outcomes.items():
         if not outcome.found:
             again = f"{outcome.requests} requests, `{outcome.rule}`" if outcome.focused else "no"
-            yield f"| `{name}` | {FAULTS[name].sentence} | {again} | {outcome.why} |"
+            yield f"| `{name}` | {FAULTS[name].sentence} | {shown[name]['of']} | {again} | {outcome.why} |"
     yield "\n## Every fault\n"
     yield "| fault | class | requests | the rule that told it |\n|---|---|--:|---|"
     for name, outcome in outcomes.items():
@@ -206,7 +212,8 @@ them. This page says which of them `assay run` finds with its default budget of 
 after how many. It is made by `tox run -e detect`.
 
 A fault is found when the run has a finding that is no hazard; on the honest server there must be none at all. A fault
-that was missed is looked for once more in a run with its operations named (`--operation`) and the same budget.
+that was missed is looked for once more in a run with its operations named (`--operation`) and the same budget. What
+shows a fault is the name of a flow of requests in `tests/honest_and_faulty/flows.yaml`.
 
 **{found} of {all} faults are found ({share}), half of them within {median} requests; with their operations named
 {named}. Of {legal} more, which are legal and known to break clients, {hazards} are told as hazards. The honest server:

@@ -285,6 +285,8 @@ class Unenforced(_Change):
             return asked.with_request(
                 body=forms.without(body, field) if self.to is None else forms.changed(body, field, str(self.to))
             )
+        if not violation.path:
+            return asked  # what is wrong with the whole, only a mending of its own can say
         new = at(value, violation.path) if self.to is None else at(value, violation.path, self.to)
         return asked.with_request(body=orjson.dumps(new))
 

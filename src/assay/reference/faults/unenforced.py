@@ -25,7 +25,8 @@ def _chat(name: str, sentence: str, at: str, rules: str, to: Any = None) -> Faul
 
 
 FAULTS = (
-    _chat("chat-anything", "Chat takes any object for a request.", "*", "*"),
+    _fault("chat-anything", "Chat takes any object for a request.",
+           Unenforced(_CHAT, "*", mend=lambda value, _asked: _MINIMAL if isinstance(value, dict) else value)),
     _chat("temperature-unbounded", "Chat takes any number as temperature.", "temperature", _RANGE),
     _chat("top-p-unbounded", "Chat takes any number as top_p.", "top_p", _RANGE),
     _chat("penalty-unbounded", "Chat takes any number as a penalty.", "presence_penalty frequency_penalty", _RANGE),
