@@ -145,6 +145,8 @@ EXAMPLES = [
      got("modifyThread", THREAD, {"metadata": {"a": "c"}})),
     ("objects/request-kept", got("createThread", THREAD, {"metadata": None}),
      got("createAssistant", {"id": "asst_1", "name": "otter"}, {"name": "heron"})),
+    ("objects/request-kept", got("createAssistant", {"id": "asst_1", "name": None}, {"name": ""}),
+     got("createAssistant", {"id": "asst_1", "name": None}, {"name": "heron"})),
     ("objects/parents", stored(), stored(vector_store_id="vs_2")),
     ("objects/parents", messages("run_1"), got("listMessages", {"data": [{"thread_id": "t_2"}]}, thread_id="t_1")),
     ("objects/created-seconds", page(*SECOND), page(file(created=NOW * 1000))),

@@ -108,11 +108,19 @@ def _message(message: dict[str, Any], _asked: Asked) -> None:
         message["run_id"] = None
 
 
+def _vector_store(store: dict[str, Any], _asked: Asked) -> None:
+    """A vector store expires so many days after it was last used, or made."""
+    days = at(store, "expires_after", "days")
+    if isinstance(days, int | float):
+        store["expires_at"] = (store.get("last_active_at") or store.get("created_at", TIME)) + int(days) * _DAY
+
+
 _KINDS: dict[str, Callable[[dict[str, Any], Asked], None]] = {
     "upload": _upload,
     "fine_tuning.job": _job,
     "batch": _batch,
     "file": _file,
     "thread.message": _message,
+    "vector_store": _vector_store,
 }
 """What is known of objects, by the name that they bear."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.rules import accounting, echoes
-from assay.rules.read import shown, text
+from assay.rules import accounting
+from assay.rules.read import at, shown, text
 from assay.rules.registry import Exchange, Rule, RuleSet
+from assay.violation import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,8 +107,12 @@ def parents(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     operations=" ".join(_KEPT),
 )
 def request_kept(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule what both messages hold."""
-    return echoes.kept(rule, exchange, *_KEPT[exchange.operation])
+    """Judge by the rule where something was given and the object has the property: empty may be shown as null."""
+    made = exchange.response if isinstance(exchange.response, dict) else {}
+    for name in _KEPT[exchange.operation]:
+        wanted = at(exchange.request, name)
+        if wanted and name in made and made[name] != wanted:
+            yield rule.broken((name,), f"the {name} of the request", describe(made[name]))
 
 
 @rules.response("created-seconds", "created_at is a Unix time in seconds.", f"{_FILE}/created_at")
