@@ -72,8 +72,8 @@ def ignores_order(request, response, memory):
 
 
 def forgets_changes(request, response, memory):
-    if request.method == "GET" and _one(request, "/assistants/[^/]+") and response.status == 200:
-        return with_json(response, {**json_of(response), "name": "assay"})
+    if request.method == "GET" and _one(request, "/threads/[^/]+") and response.status == 200:
+        return with_json(response, {**json_of(response), "metadata": {"assay": "made"}})
     return None
 
 
@@ -157,7 +157,7 @@ TWINS = [
     (lists_nothing, FILES, "flow/listed"),
     (ends_too_early, FILES, "flow/pages"),
     (ignores_order, FILES, "flow/order"),
-    (forgets_changes, ASSISTANTS, "flow/updated"),
+    (forgets_changes, ("/threads", "/threads/{thread_id}"), "flow/updated"),
     (keeps_what_is_deleted, FILES, "flow/deleted"),
     (changes_bytes, FILES, "flow/bytes"),
     (goes_on_after_cancel, BATCHES, "flow/cancelled"),

@@ -138,7 +138,7 @@ def test_a_seed_decides_what_is_sent(contract, honest):
             seen.append(request)
             return honest(request)
 
-        run_on(contract, send, requests=60, seed=seed, operations=(CHAT,))
+        run_on(contract, send, requests=110, seed=seed, operations=(CHAT,))
         return seen
 
     assert sent(5) == sent(5)

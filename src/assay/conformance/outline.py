@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from assay.conformance import plan
 from assay.conformance.flows.inferred import flows
 from assay.conformance.flows.steps import Index, wanted
+from assay.conformance.limits import LIMITS
 from assay.conformance.probing import Probing
 from assay.conformance.protocol import BESIDES, MALFORMED, rank
 from assay.conformance.relations import RELATED
@@ -31,7 +32,8 @@ class Share:
     """What one operation gets: the labels of its scenarios, and how many requests each later phase may send.
 
     ``closed`` says why it gets nothing, or is empty; ``keyless`` is 1 where its key is to be proven necessary,
-    ``related`` counts what is sent to lay answers side by side, ``protocol`` broken texts and what is not there.
+    ``related`` counts what is sent to lay answers side by side, ``protocol`` broken texts and what is not there,
+    ``limits`` what is broken by hand.
     """
 
     operation: Operation
@@ -40,6 +42,7 @@ class Share:
     related: int = 0
     protocol: int = 0
     flows: int = 0
+    limits: int = 0
     inside: int = 0
     outside: int = 0
     search: int = 0
@@ -48,7 +51,7 @@ class Share:
     @property
     def requests(self) -> int:
         """All requests for this operation."""
-        made = self.keyless + self.related + self.protocol + self.flows
+        made = self.keyless + self.related + self.protocol + self.limits + self.flows
         return len(self.scenarios) + made + self.inside + self.outside + self.search
 
 
@@ -67,6 +70,7 @@ def outline(contract: Contract, options: Options, *, keyed: bool = False) -> tup
         for share in (share for share in shares if share.scenarios and left > 0):
             share.keyless, left = 1, left - 1
     left -= _made(shares, left)
+    left -= _limits(shares, left)
     left -= _flows(contract, shares, int(left * plan.FLOWS))
     drawn = [(share, Probing(contract, share.operation, "any")) for share in shares if not share.closed]
     for phase, part in plan.PHASES.items():
@@ -86,6 +90,16 @@ def _made(shares: list[Share], left: int) -> int:
     for number, (share, count) in enumerate(zip(first, MALFORMED, strict=False)):
         share.protocol = min(count + (BESIDES if number == 0 else 0), left - given)
         given += share.protocol
+    return given
+
+
+def _limits(shares: list[Share], left: int) -> int:
+    """Count the hand-written broken requests; those of what flows make first come later, but cost the same."""
+    given = 0
+    for share in shares:
+        count = len(LIMITS.get((share.operation.method, share.operation.path), ()))
+        share.limits = 0 if share.closed else min(count, left - given)
+        given += share.limits
     return given
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.model import Api, Operation
 
 __all__ = [
-    "DELETES", "FLOWS", "PHASES", "candidates", "identity", "is_below", "levels", "models_request", "opened",
+    "DELETES", "FLOWS", "PHASES", "candidates", "identity", "is_below", "levels", "models_request", "opened", "place",
     "scenarios", "select", "served", "spread",
 ]  # fmt: skip
 
@@ -40,7 +40,7 @@ _MARKS = {
     "other": ("rerank", "realtime", "sora"),
 }
 _TRIED = 4  # models tried for one operation before it is given up
-FLOWS = 0.7
+FLOWS = 0.85
 """The share of the requests left that flows may spend, all together."""
 DELETES = "deletes: tried only on what this run made, unless named with --operation"
 """Why operations that delete are closed to all but flows."""
@@ -90,6 +90,11 @@ def spread(requests: int, weights: Sequence[float]) -> list[int]:
     for number, weight in enumerate(weights):
         given.append(ceil((requests - sum(given)) * weight / sum(weights[number:])))
     return given
+
+
+def place(path: str) -> str:
+    """The part of an API that a path belongs to: its first step (``files`` of ``/files/{file_id}/content``)."""
+    return path.split("/")[1]
 
 
 def models_request(api: Api) -> Request:

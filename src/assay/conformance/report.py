@@ -108,7 +108,7 @@ def show_plan(console: Console, shares: Sequence[Share], requests: int) -> None:
         table.add_column(name, justify="right")
     open_ones = [share for share in shares if share.requests]
     for share in open_ones:
-        made = (len(share.scenarios), share.related + share.protocol, share.flows)
+        made = (len(share.scenarios), share.related + share.protocol + share.limits, share.flows)
         counts = (*made, share.inside, share.outside, share.search, share.requests)
         table.add_row(Text(share.operation.id), *(str(count) for count in counts))
     console.print(table)

@@ -20,6 +20,7 @@ from assay.conformance.findings import LENIENT
 from assay.conformance.flows.inferred import flows
 from assay.conformance.flows.memory import Memory
 from assay.conformance.flows.player import Player
+from assay.conformance.limits import limits
 from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
 from assay.conformance.probing import Probing
 from assay.conformance.protocol import important, questions, wrong_key
@@ -103,6 +104,7 @@ class _Phases:
         self.strategies: dict[str, SearchStrategy[Case]] = {}
         self.probings: dict[str, Probing] = {}
         self.memory = Memory()
+        self.keyless: set[str] = set()
 
     def run(self) -> None:
         """Go through all phases; ``Enough`` and ``Dead`` end them."""
@@ -114,8 +116,11 @@ class _Phases:
         self._authentication()
         self._relations()
         self._protocol()
+        self._limits()
         self._flows(models)
+        self._authentication_of_flows()
         self._first_contact()
+        self._limits()
         for phase in plan.PHASES:
             self._phase(phase)
             if phase == "inside":
@@ -190,26 +195,39 @@ class _Phases:
             self.trial.attempt(operation, request, valid=True, scenario=name)
 
     def _authentication(self) -> None:
-        """A key that was given must be asked for: what was accepted with it is sent without it."""
-        if self.target.anonymous is None:
-            return
+        """A key that was given must be asked for: what was accepted with it is sent without it, and with another."""
         keys = _WRONG_KEYS
         for operation in self._open():
             request = self.result.tallies[operation.id].example
-            if request is None:
+            if request is None or self.target.anonymous is None:
                 continue
             self.watch.begin("authentication", operation.id)
-            try:
-                response = self.courier(request, send=self.target.anonymous)
-            except Silent:
-                continue
-            exchange = Exchange(operation, request, response)
-            broken = authentication(self.contract, exchange)
-            if broken is not None:
-                self.trial.record(exchange, broken)
-            elif keys:
+            self.keyless.add(plan.place(operation.path))
+            if self._refused(operation, request, "without a key") and keys:
                 keys -= 1
-                self._wrong_key(operation, wrong_key(request))
+                self._refused(operation, wrong_key(request), "with a wrong key")
+
+    def _authentication_of_flows(self) -> None:
+        """The same for what flows have opened: once for each part of the API, by retrieving where that can be done."""
+        for operation in sorted(self._open(), key=lambda one: one.method != "GET"):
+            request, place = self.result.tallies[operation.id].example, plan.place(operation.path)
+            if request is not None and self.target.anonymous is not None and place not in self.keyless:
+                self.keyless.add(place)
+                self.watch.begin("authentication", operation.id)
+                self._refused(operation, request, "without a key")
+
+    def _refused(self, operation: Operation, request: Request, key: str) -> bool:
+        """Whether a request without the user's key is refused, or not answered; else it is told."""
+        try:
+            response = self.courier(request, send=self.target.anonymous)
+        except Silent:
+            return False
+        self.trial.ledger.note(operation, request, response)
+        exchange = Exchange(operation, request, response)
+        broken = authentication(self.contract, exchange, key=key)
+        if broken is not None:
+            self.trial.record(exchange, broken)
+        return broken is None
 
     def _relations(self) -> None:
         """Lay answers of one operation side by side."""
@@ -218,14 +236,14 @@ class _Phases:
         self._each([partial(self._related, operation) for operation in related])
 
     def _related(self, operation: Operation) -> None:
-        self.watch.begin("relations", operation.id)
+        self.watch.begin("checks", operation.id)
         relate(self.contract, self.trial, operation)
 
     def _protocol(self) -> None:
         """Ask what no case of an operation asks, on what the target serves."""
         served = important(self.result)
         if served:
-            self.watch.begin("protocol", served[0].id)
+            self.watch.begin("checks", served[0].id)
             self._each([*questions(self.contract, self.trial, served, self._refused_nowhere)])
 
     def _refused_nowhere(self, words: str) -> None:
@@ -244,15 +262,20 @@ class _Phases:
         unasked = [operation for operation in self._open() if not self._tally(operation).sent]
         self._each([partial(self._step, "inside", operation, 1) for operation in unasked])
 
-    def _wrong_key(self, operation: Operation, request: Request) -> None:
-        """A key that nobody gave out is as good as none."""
-        try:
-            exchange = Exchange(operation, request, self.courier(request, send=self.target.anonymous))
-        except Silent:
-            return
-        broken = authentication(self.contract, exchange, key="with a wrong key")
-        if broken is not None:
-            self.trial.record(exchange, broken)
+    def _limits(self) -> None:
+        """Send what servers most often let pass, where a request to be broken was accepted; each once."""
+        examples = [(operation, self.result.tallies[operation.id].example) for operation in self._open()]
+        self._each(
+            partial(self._limit, operation, *one)
+            for operation, example in examples
+            if example is not None
+            for one in limits(operation, example)
+        )
+
+    def _limit(self, operation: Operation, name: str, request: Request) -> None:
+        if not self.result.tallies[operation.id].closed:
+            self.watch.begin("checks", operation.id)
+            self.trial.attempt(operation, request, valid=False, scenario=name)
 
     def _let_in(self) -> frozenset[str] | None:
         """Why nothing was accepted so far; None where something was. Credentials that are refused end the run."""

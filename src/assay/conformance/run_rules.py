@@ -55,7 +55,7 @@ RULES: dict[str, Rule] = {
         ("cancelled", "violation", "What was cancelled does not go on."),
         ("deleted", "violation", "What was deleted is gone: it is neither retrieved nor listed any more."),
         ("ended", "violation", "What was cancelled or deleted takes no further orders."),
-        ("grown", "violation", "A conversation holds the items that were added to it."),
+        ("grown", "violation", "Conversations, threads, responses and stored completions hold what was said to them."),
         ("listed", "violation", "A list holds what was created, and shows it as it is."),
         ("order", "violation",
          "order turns a list round; it is a hazard only where all objects are of the same second."),

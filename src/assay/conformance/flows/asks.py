@@ -15,7 +15,7 @@ from assay.conformance.run_rules import run_rule
 from assay.violation import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from assay.conformance.flows.memory import Memory, Seen
     from assay.conformance.flows.steps import Ask
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["agrees", "bytes_of", "cancelled", "gone", "lacks", "lists", "refused", "route", "shows", "there"]
 
+_OWN = ("metadata", "attributes")  # told as any difference
 _TOLD = 3  # places of one object
 _DEFAULT = 20  # objects that a page may have where nothing says whether others follow
 _ENDED = ("deleted", "deleting", "cancelled", "expired")
@@ -49,12 +50,18 @@ def there(name: str) -> Ask:
     return ask
 
 
-def agrees(name: str, rule: str = "flow/retrieve-agrees") -> Ask:
-    """What is shown is what was shown under this name before."""
+def agrees(name: str, own: Iterable[str] = ()) -> Ask:
+    """What is shown is what was shown under this name before; what was sent as its ``own`` is not lost."""
 
     def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
-        if seen.ok:
-            yield from _unlike(seen, memory.shown.get(name), seen.value, (), rule)
+        before = memory.shown.get(name)
+        if not seen.ok:
+            return
+        yield from _unlike(seen, before, seen.value, (), "flow/retrieve-agrees")
+        for field in own:
+            if at(before, field) is not None and at(seen.value, field) is None and field not in _OWN:
+                wanted = f"what was shown before: {describe(at(before, field))}"
+                yield seen.broken(run_rule("flow/retrieve-agrees"), (field,), wanted, "none")
 
     return ask
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assay.conformance.flows.asks import agrees, cancelled, gone, lacks, lists, shows, there
-from assay.conformance.flows.paging import first_page, second_page
+from assay.conformance.flows.paging import first_page, second_page, turned
 from assay.conformance.flows.steps import MADE, Flow, Step
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ def first_life(resource: Resource) -> Flow:
         keep=resource.name,
         keep_at=resource.made_at,
     )
-    asks = (there(resource.name), agrees(resource.name)) if resource.lasting else (agrees(resource.name),)
+    own = [*resource.body] if isinstance(resource.body, dict) else []
+    agree = agrees(resource.name, own=own)
+    asks = (there(resource.name), agree) if resource.lasting else (agree,)
     return Flow(resource.path, (make, Step("GET", resource.item, asks=asks)))
 
 
@@ -72,7 +74,7 @@ def second_life(resource: Resource, index: Index) -> Flow:
     listed = index.get("GET", resource.path) is not None
     deleted = index.get("DELETE", resource.item) is not None
     name, again = resource.name, f"{resource.name} again"
-    steps += _changed(resource)
+    steps += _changed(resource, listed=listed)
     if listed or deleted:
         body = resource.body if resource.again is None else resource.again
         steps += [Step("POST", resource.path, body=body, form=resource.form, keep=again, keep_at=resource.made_at)]
@@ -83,8 +85,8 @@ def second_life(resource: Resource, index: Index) -> Flow:
         mark = f"{again} deleted"
         steps += [Step("DELETE", resource.other, mark=mark)]
         steps += [Step("GET", resource.other, needs=(mark,), asks=(gone,), gone=True)]
-        left = Step("GET", resource.path, query={"limit": "100"}, needs=(mark,), asks=(lacks(again),))
-        steps += [left] if listed else []
+        query = {"limit": "100", "order": "desc"}
+        steps += [Step("GET", resource.path, query=query, needs=(mark,), asks=(lacks(again), turned))] if listed else []
     elif index.get("POST", f"{resource.item}/cancel") is not None:
         steps += stopped(f"{resource.other}/cancel", resource.other)
     return Flow(resource.path, tuple(steps))
@@ -95,19 +97,20 @@ def stopped(order: str, item: str) -> tuple[Step, Step]:
     return Step("POST", order, mark=f"{item} stopped"), Step("GET", item, needs=(f"{item} stopped",), asks=(cancelled,))
 
 
-def _changed(resource: Resource) -> Iterator[Step]:
+def _changed(resource: Resource, *, listed: bool) -> Iterator[Step]:
+    """The first object is changed, and looked at, if no list shows it later."""
     if resource.change:
         asks = (shows(resource.change, resource.name),)
         mark = f"{resource.name} changed"
         yield Step("POST", resource.item, body=resource.change, asks=asks, mark=mark)
-        yield Step("GET", resource.item, needs=(mark,), asks=asks)
+        if not listed:
+            yield Step("GET", resource.item, needs=(mark,), asks=asks)
 
 
 def pages(path: str, *names: str, ordered: bool = False) -> Iterator[Step]:
-    """The whole list with the named objects, and two pages of one, from the other end where order may be chosen."""
-    query = {"limit": "100", "order": "asc"} if ordered else {"limit": "100"}
-    turn = {"order": "desc"} if ordered else {}
+    """The whole list with the named objects, and two pages of one, in the same order."""
+    turn = {"order": "asc"} if ordered else {}
     one = {"limit": "1", **turn}
-    yield Step("GET", path, query=query, needs=names[:1], asks=(lists(*names),))
-    yield Step("GET", path, cursor=one, needs=names, asks=(first_page(turned=ordered),))
+    yield Step("GET", path, query={"limit": "100", **turn}, needs=names[:1], asks=(lists(*names),))
+    yield Step("GET", path, cursor=one, needs=names, asks=(first_page,))
     yield Step("GET", path, cursor={**one, "after": "{page}"}, needs=names, asks=(second_page,))

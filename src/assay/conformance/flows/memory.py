@@ -35,8 +35,10 @@ _NAMED = frozenset({"file_id", "training_file", "input_file_id", "assistant_id",
 
 @dataclass(slots=True)
 class Memory:
-    """``ids`` by name; ``shown`` and ``made`` are the objects as they came last, and the requests that made them.
+    """What is known by now.
 
+    ``ids`` by name, and by name and property (``batch_id.output_file_id``); ``shown`` and ``made`` are the objects as
+    they came last, and the requests that made them.
     ``lists`` are whole lists by their paths. ``nowhere`` is how the target refuses a path that does not exist.
     """
 
@@ -55,6 +57,9 @@ class Memory:
         self.ids[step.keep] = name
         self.shown[step.keep] = at(value, *step.keep_at[:-1])
         self.made.setdefault(step.keep, request)
+        shown = self.shown[step.keep]
+        if isinstance(shown, dict):
+            self.ids |= {f"{step.keep}.{field}": id_of(item) for field, item in shown.items() if id_of(item)}
         if step.method == "POST" or len(step.keep_at) > 1:
             item = shape(step.path) + "/{}"
             self.known.setdefault(item, name)

@@ -84,12 +84,12 @@ class Player:
             exchange = self._sent(step, operation, request)
         if exchange is None or exchange.response is None or exchange.response.broken:
             return
+        self._ask(step, exchange)
         if exchange.response.status < _FAILED:
             if step.keep:
                 self.memory.keep(step, request, value_of(exchange.response))
             if step.mark:
                 self.memory.ids[step.mark] = step.mark
-        self._ask(step, exchange)
 
     def _sent(self, step: Step, operation: Operation, request: Request) -> Exchange | None:
         """Send a step; what is not under test is only made, and not judged."""

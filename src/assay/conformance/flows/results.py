@@ -97,15 +97,21 @@ def answered(run: str) -> Ask:
     return ask
 
 
+def _text(content: Any) -> Any:
+    """The text of a message, of any API."""
+    part = at(content, 0, "text") if isinstance(content, list) else content
+    return at(part, "value") if isinstance(part, dict) else part
+
+
 def grown(texts: Sequence[str]) -> Ask:
-    """The items of the conversation hold what was added."""
+    """The items of a conversation, or the messages of a thread, hold what was added."""
 
     def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
         _ = memory
         data = at(seen.value, "data")
         if not seen.ok or not isinstance(data, list) or at(seen.value, "has_more") is True:
             return
-        held = [at(item, "content", 0, "text") for item in data]
+        held = [_text(at(item, "content")) for item in data]
         missing = sum(text not in held for text in texts)
         if missing:
             got = f"{missing} of {len(texts)} missing"

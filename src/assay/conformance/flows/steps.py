@@ -146,9 +146,9 @@ def wanted(flows: Iterable[Flow], tells: Callable[[Step], bool]) -> frozenset[st
     """The names that the steps which tell something need, and the names that are needed for these."""
     steps = [step for flow in flows for step in flow.steps]
     found = frozenset(name for step in steps if tells(step) for name in step.names)
-    while more := {name for step in steps if step.keep in found for name in step.names} - found:
-        found |= more
-    return found
+    while more := {name for step in steps if {step.keep, step.mark} & found for name in step.names} - found:
+        found |= more | {name.partition(".")[0] for name in more}
+    return found | {name.partition(".")[0] for name in found}
 
 
 def _names(value: Any) -> Iterator[str]:

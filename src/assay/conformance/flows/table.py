@@ -14,12 +14,12 @@ from assay.conformance.flows.results import answered, batch_lines_of, finds, gro
 from assay.conformance.flows.steps import Flow, Step
 from assay.generate.tuning import batch_lines, training_lines
 
-__all__ = ["RESOURCES", "batches", "texts"]
+__all__ = ["RESOURCES", "batches", "legacy", "texts"]
 
 _TEXT = "The otter sleeps on its back.\r\nDer Käse ist gelb, \u4f60\u597d.\n\n".encode()
 _PARTS = (_TEXT, b"second part\n")
 _SAY: list[Any] = [{"role": "user", "content": "Say hello."}]
-_FIRST, _MORE = "Assay asks first.", ("Assay adds this.", "Assay adds that.")
+_FIRST, _SECOND, _MORE = "Assay asks first.", "Assay asks again.", ("Assay adds this.", "Assay adds that.")
 _CHANGED = {"metadata": {"assay": "changed"}}
 _NAMED = {"metadata": {"assay": "made"}}
 _RUN = {"assistant_id": "{assistant_id}", "max_completion_tokens": 256}
@@ -47,7 +47,7 @@ RESOURCES: tuple[Resource, ...] = (
              {"model": "{model}", "messages": _SAY, "max_tokens": 8, "store": True, **_NAMED}, lasting=False),
     Resource("/responses", "response_id", {"model": "{model}", "input": "Say hello.", "max_output_tokens": 16},
              change={}, lasting=False),
-    Resource("/conversations", "conversation_id", {**_NAMED, "items": [_item(_FIRST)]}),
+    Resource("/conversations", "conversation_id", {**_NAMED, "items": [_item(_FIRST), _item(_SECOND)]}),
     Resource("/conversations/{conversation_id}/items", "item_id", {"items": [_item(_MORE[0])]},
              again={"items": [_item(_MORE[1])]}, change={}, made_at=("data", 0, "id")),
     Resource("/assistants", "assistant_id", {"model": "{model}", "name": "assay", "instructions": "Be brief."},
@@ -66,13 +66,18 @@ def texts() -> tuple[Flow, ...]:
     return (
         Flow("file contents", (Step("GET", "/files/{file_id}/content", asks=(bytes_of(_TEXT),)),)),
         Flow("uploads", _uploads()),
+        Flow("stored messages", (
+            Step("GET", "/chat/completions/{completion_id}/messages",
+                 asks=(grown(("Say hello.",)),)),
+        )),
         Flow("input items", (
-            Step("GET", "/responses/{response_id}/input_items", query={"limit": "100"}),
+            Step("GET", "/responses/{response_id}/input_items", query={"limit": "100"},
+                 asks=(grown(("Say hello.",)),)),
             Step("POST", "/responses", body={
                 "model": "{model}", "input": "Go on.", "max_output_tokens": 16, "conversation": "{conversation_id}",
             }, keep="told"),
             Step("GET", "/conversations/{conversation_id}/items", query={"limit": "100", "order": "asc"},
-                 asks=(grown((_FIRST, "Go on.")),)),
+                 asks=(grown((_FIRST, _SECOND, "Go on.")),)),
             Step("POST", "/responses", body={
                 "model": "{model}", "input": "Say hello.", "max_output_tokens": 16, "background": True, "store": True,
             }, keep="background"),
@@ -123,9 +128,9 @@ def _runs() -> tuple[Step, ...]:
     runs, run = f"{_THREAD}/runs", f"{_THREAD}/runs/{{run_id}}"
     return (
         Step("POST", runs, body={**_RUN, **_NAMED}, keep="run_id"),
-        Step("GET", run, asks=(there("run_id"), agrees("run_id"))),
-        Step("GET", run, until=_DONE, keep="run_id"),
-        Step("GET", f"{_THREAD}/messages", query={"limit": "100"}, asks=(answered("run_id"),)),
+        Step("GET", run, until=_DONE, keep="run_id", asks=(there("run_id"), agrees("run_id"))),
+        Step("GET", f"{_THREAD}/messages", query={"limit": "100"}, needs=("thread_id",),
+             asks=(answered("run_id"), grown(("Say hello.", "Say hello again.")))),
         Step("GET", f"{run}/steps", query={"limit": "100"}, keep="step_id", keep_at=("data", 0, "id")),
         Step("GET", f"{run}/steps/{{step_id}}", asks=(there("step_id"), agrees("step_id"))),
         Step("POST", run, body=_CHANGED, asks=(shows(_CHANGED, "run_id"),), mark="run changed"),
@@ -133,9 +138,8 @@ def _runs() -> tuple[Step, ...]:
         Step("GET", runs, query={"limit": "100"}, asks=(lists("run_id"),)),
         Step("POST", runs, body=_RUN, keep="run again"),
         *stopped(f"{_THREAD}/runs/{{run again}}/cancel", f"{_THREAD}/runs/{{run again}}"),
-        Step("POST", "/threads/runs", body={**_RUN, "thread": {"messages": _SAY}}, keep="thread of run",
-             keep_at=("thread_id",)),
-        Step("GET", "/threads/{thread of run}", asks=(there("thread of run"),)),
+        Step("POST", "/threads/runs", body={**_RUN, "thread": {"messages": _SAY}}, keep="own run"),
+        Step("GET", "/threads/{own run.thread_id}", asks=(there("own run"),)),
     )  # fmt: skip
 
 
@@ -148,27 +152,32 @@ def batches(model: str) -> tuple[Flow, ...]:
         Flow("batches", (
             Step("POST", "/files", form={"purpose": "batch", "file": asked}, keep="input_file_id"),
             Step("POST", "/batches", body={**batch, **_NAMED}, keep="batch_id"),
-            Step("GET", "/batches/{batch_id}", asks=(there("batch_id"), agrees("batch_id"))),
             Step("POST", "/batches", body=batch, keep="batch_id again"),
             *pages("/batches", "batch_id", "batch_id again"),
             *stopped("/batches/{batch_id again}/cancel", "/batches/{batch_id again}"),
-            Step("GET", "/batches/{batch_id}", until=_DONE, keep="batch_id"),
-            Step("GET", "/batches/{batch_id}", keep="output_file_id", keep_at=("output_file_id",)),
-            Step("GET", "/files/{output_file_id}/content", asks=(batch_lines_of("batch_id", asked),)),
+            Step("GET", "/batches/{batch_id}", until=_DONE, keep="batch_id",
+                 asks=(there("batch_id"), agrees("batch_id"))),
+            Step("GET", "/files/{batch_id.output_file_id}/content", asks=(batch_lines_of("batch_id", asked),)),
         )),
         Flow("fine-tuning", (
             Step("POST", "/files", form={"purpose": "fine-tune", "file": training_lines()}, keep="training_file"),
             Step("POST", _JOB, body={**job, **_NAMED}, keep="job_id"),
-            Step("GET", jobs, asks=(there("job_id"), agrees("job_id"))),
             Step("POST", _JOB, body=job, keep="job_id again"),
             *pages(_JOB, "job_id", "job_id again"),
             Step("POST", f"{_JOB}/{{job_id again}}/pause"),
             Step("POST", f"{_JOB}/{{job_id again}}/resume"),
             *stopped(f"{_JOB}/{{job_id again}}/cancel", f"{_JOB}/{{job_id again}}"),
-            Step("GET", jobs, until=_TRAINED, keep="job_id"),
+            Step("GET", jobs, until=_TRAINED, keep="job_id", asks=(there("job_id"), agrees("job_id"))),
             *pages(f"{jobs}/events"),
             Step("GET", f"{jobs}/checkpoints", query={"limit": "10"}),
         )),
+    )  # fmt: skip
+
+
+def legacy() -> tuple[Flow, ...]:
+    """What clients of 2023 used."""
+    job = {"model": "{model}", "training_file": "{training_file}"}
+    return (
         Flow("fine-tunes", (
             Step("POST", "/fine-tunes", body=job, keep="fine_tune_id"),
             Step("GET", "/fine-tunes/{fine_tune_id}", asks=(there("fine_tune_id"), agrees("fine_tune_id"))),

@@ -1,0 +1,62 @@
+"""Hand-written broken requests: each breaks one constraint, by the contract's own word."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from in_process import in_process, json_of, run_on, told
+
+from assay.conformance import plan
+from assay.conformance.limits import LIMITS, limits
+from assay.contract import load
+from assay.generate.cases import CaseMaker
+from assay.generate.dials import DIALS
+from assay.generate.subjects import default_body
+from assay.messages import Request
+from assay.reference.server import application
+
+
+@pytest.fixture(scope="module")
+def contract():
+    """Return the bundled contract."""
+    return load("openai")
+
+
+def example(contract, operation) -> Request:
+    """A request that an operation accepts: its first scenario, or the simplest that can be made."""
+    made = plan.scenarios(operation, "gpt-4o-mini")
+    if made:
+        return made[0][1]
+    body = default_body(CaseMaker(contract.schemas, operation), DIALS)
+    data = body.data if body is not None else b"{}"
+    return Request(operation.method, operation.bases[0] + operation.path, {"content-type": "application/json"}, data)
+
+
+@pytest.mark.parametrize(("method", "path"), LIMITS, ids=lambda text: text.strip("/").replace("/", "-"))
+def test_each_breaks_one_constraint(contract, method, path) -> None:
+    """The request it is made of is valid, and the contract has one thing against each entry, at its property."""
+    operation = next(o for o in contract.api.operations if (o.method, o.path) == (method, path))
+    good = example(contract, operation)
+    assert contract.check_request(good).ok
+    made = dict(limits(operation, good))
+    assert made.keys() == LIMITS[method, path].keys()
+    for name, request in made.items():
+        found = [v for v in contract.check_request(request).violations if v.severity == "violation"]
+        assert len(found) == 1, (name, found)
+        assert found[0].part == "body"
+
+
+def test_what_is_not_enforced_is_told(contract) -> None:
+    """A server that takes any temperature is told of it in the first hundred requests."""
+    honest = in_process(application(judge=contract))
+
+    def lenient(request):
+        value = json_of(request)
+        if isinstance(value, dict) and isinstance(value.get("temperature"), int | float):
+            value["temperature"] = min(2, max(0, value["temperature"]))
+            request = Request(request.method, request.target, request.headers, orjson.dumps(value))
+        return honest(request)
+
+    result = run_on(contract, lenient, operations=("createChatCompletion",), requests=70)
+    (finding,) = result.findings
+    assert (finding.violation.rule, finding.violation.path) == ("http/invalid-accepted", ("temperature",)), told(result)
