@@ -18,7 +18,6 @@ import click
 import orjson
 from rich.console import Console
 
-from assay.adapters.serve import serve
 from assay.commands import options, reports
 from assay.commands.target import target_at
 from assay.conformance import baseline
@@ -31,8 +30,6 @@ from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run as test
 from assay.contract import load
 from assay.errors import UsageError
-from assay.reference.faults.application import faulty
-from assay.reference.faults.registry import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,17 +105,24 @@ def run(url: str | None, **given: Any) -> int:
         if given["faults"]:
             raise UsageError("--fault is for the embedded server: leave out the URL")
         return _tested(contract, target_at(url, contract, given), result, given, places)
-    app, headers = _embedded(given["faults"])
-    with serve(app) as embedded:
+    with _embedded(given["faults"]) as (embedded, headers):
         given["headers"] = (*given["headers"], *headers)
         return _tested(contract, target_at(embedded, contract, given), result, given, places)
 
 
-def _embedded(names: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
-    """The embedded server, and the header fields that it demands: a key where a fault shows only with one."""
-    if not any(find(name).keyed for name in names):
-        return faulty(names, load("openai")), ()
-    return faulty(names, load("openai"), key=_KEY), (f"Authorization: Bearer {_KEY}",)
+@contextmanager
+def _embedded(names: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The reference server's URL, and the header fields that it demands: a key where a fault shows only with one.
+
+    It is imported here, for who names a server needs none.
+    """
+    from assay.adapters.serve import serve  # noqa: PLC0415
+    from assay.reference.faults.application import faulty  # noqa: PLC0415
+    from assay.reference.faults.registry import find  # noqa: PLC0415
+
+    key = _KEY if any(find(name).keyed for name in names) else None
+    with serve(faulty(names, load("openai"), key=key)) as url:
+        yield url, () if key is None else (f"Authorization: Bearer {key}",)
 
 
 @contextmanager

@@ -26,8 +26,12 @@ __all__ = ["COLUMNS", "LENIENT", "Finding", "Findings", "Key", "column", "genera
 Key = tuple[str, str, str, str, tuple[str, ...]]
 """(operation, rule, pointer, part, path); the operation is empty for what all operations share."""
 
-COLUMNS = ("shape", "constraints", "relations", "streams", "state", "errors", "http")
+COLUMNS = ("shape", "constraints", "relations", "streams", "errors", "state")
 """What findings are about, in the order of the table."""
+
+# What a response is made of, in its body and its header.
+_FORMS = ("schema/", "http/json", "http/content-", "http/charset", "http/header-", "http/body-missing",
+          "http/body-unexpected")  # fmt: skip
 
 LENIENT = "http/invalid-accepted"
 """The rule whose causes in one operation are one finding."""
@@ -145,13 +149,13 @@ def column(violation: Violation) -> str:
         return "state"
     if rule in ("http/invalid-accepted", "http/valid-refused"):
         return "constraints"
-    if rule in ("http/error-envelope", "http/server-error") or violation.part == "status":
+    if violation.part == "status":
         return "errors"
     if violation.part in ("event", "stream") or rule.startswith(("http/stream", "stream/", "relation/stream")):
         return "streams"
-    if rule.startswith("schema/"):
+    if rule.startswith(_FORMS):
         return "shape"
-    return "http" if rule.startswith("http/") else "relations"
+    return "errors" if rule.startswith("http/") else "relations"
 
 
 def general(violation: Violation) -> tuple[str, ...]:

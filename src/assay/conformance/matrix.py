@@ -42,9 +42,8 @@ def asked(exchange: Exchange) -> Iterator[str]:
     response = exchange.response
     if response is None or response.broken:
         return
-    yield "http"
+    yield "errors"
     if response.status >= _BAD_REQUEST:
-        yield "errors"
         if exchange.flaw is not None:
             yield "constraints"
         return

@@ -39,8 +39,7 @@ _ABOUT = {
     "constraints": "valid accepted, invalid refused",
     "relations": "between messages",
     "streams": "events",
-    "errors": "refusals",
-    "http": "framing",
+    "errors": "refusals, failures",
     "state": "from request to request",
 }
 
