@@ -13,6 +13,7 @@ NAMES = (
     "check_request",
     "check_response",
     "check_stream",
+    "conformance",
     "gateway",
     "generate",
     "load",
