@@ -38,7 +38,8 @@ def create_embedding(call: Call) -> Reply:
 
 
 def _inputs(value: Any) -> list[Any]:
-    single = isinstance(value, str) or isinstance(value[0], int)
+    # 7.0 is an integer in JSON Schema.
+    single = isinstance(value, str) or isinstance(value[0], int | float)
     return [value] if single else value
 
 
