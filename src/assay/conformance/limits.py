@@ -7,6 +7,7 @@ contract proves it before it is sent, and the probes from outside go on with all
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -78,14 +79,20 @@ LIMITS: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
     ("POST", "/assistants"): {"long name": {"name": "a" * 257}, "unknown tool": {"tools": [{"type": "hammer"}]}},
     ("POST", "/threads"): {"unknown role": {"messages": [{"role": "robot", "content": "a"}]}},
     ("POST", "/vector_stores"): {"no days": {"expires_after": {"anchor": "last_active_at", "days": 0}}},
+    ("GET", "/files"): {"unknown order": {"order": "sideways"}},
+    ("GET", "/assistants"): {"limit above 100": {"limit": 101}, "unknown order": {"order": "sideways"}},
     ("POST", "/conversations"): {"21 items": {"items": [{"role": "user", "content": "a"}] * 21}},
 }
-"""By method and path: what to change in a request that was accepted, by a name for people."""
+"""By method and path: what to change in the body of a request that was accepted, or its query, by a name for people."""
 
 
 def limits(operation: Operation, example: Request) -> Iterator[tuple[str, Request]]:
     """Yield the broken requests of an operation, made of one that was accepted."""
     changes = LIMITS.get((operation.method, operation.path), {})
+    if operation.method == "GET":
+        path = example.target.partition("?")[0]
+        yield from ((name, Request("GET", f"{path}?{urlencode(change)}")) for name, change in changes.items())
+        return
     if not changes or not is_json(example.headers.content_type or ""):
         return
     value = orjson.loads(example.body) if example.body else {}

@@ -106,7 +106,8 @@ def _limits(shares: list[Share], left: int) -> int:
 def _flows(contract: Contract, shares: list[Share], left: int) -> int:
     """Count the steps of flows for each operation, as far as the budget goes; return how many there are."""
     index, by_id, given = Index(contract.api), {share.operation.id: share for share in shares}, 0
-    played = flows(contract, "any")
+    first, second = flows(contract, "any")
+    played = (*first, *second)
     found = [(step, index.get(*step.place)) for flow in played for step in flow.steps]
     mine = {step.place for step, one in found if one is not None and one.id in by_id}
     needed = wanted(played, lambda step: step.place in mine and step.tells)

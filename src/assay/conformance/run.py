@@ -120,7 +120,6 @@ class _Phases:
         self._flows(models)
         self._authentication_of_flows()
         self._first_contact()
-        self._limits()
         for phase in plan.PHASES:
             self._phase(phase)
             if phase == "inside":
@@ -255,7 +254,11 @@ class _Phases:
         player = Player(self.contract, self.trial, self._tally, self.memory)
         self.memory.ids["model"] = model
         until = self.courier.sent + int(self.courier.left * plan.FLOWS)
-        player.play(flows(self.contract, model), until)
+        first, second = flows(self.contract, model)
+        player.prepare((*first, *second))
+        player.play(first, until)
+        self._limits()
+        player.play(second, until)
 
     def _first_contact(self) -> None:
         """What was not asked at all by now gets one request, before others get more of them."""

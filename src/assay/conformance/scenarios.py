@@ -82,6 +82,8 @@ SCENARIOS: dict[tuple[str, str], dict[str, dict[str, Any] | None]] = {
         "developer message": _chat(messages=[{"role": "developer", "content": "Be brief."}, *_SAY]),
         "content parts": _chat(messages=[{"role": "user", "content": [{"type": "text", "text": "Say hello."}]}]),
         "conversation": _chat(messages=[*_SAY, {"role": "assistant", "content": "Hello."}, *_SAY]),
+        "two turns of one role": _chat(messages=[*_SAY, {"role": "user", "content": "Say it again."}]),
+        "name, warm and one stop": _chat(messages=[{**_SAY[0], "name": "ann"}], temperature=1.5, stop="\n"),
         "max_completion_tokens": {"model": MODEL, "messages": _SAY, "max_completion_tokens": 4},
         "one token": _chat(max_tokens=1),
         "n": _chat(n=2),

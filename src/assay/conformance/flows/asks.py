@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from assay.conformance.flows.steps import Ask
     from assay.violation import Violation
 
-__all__ = ["agrees", "bytes_of", "cancelled", "gone", "lacks", "lists", "refused", "route", "shows", "there"]
+__all__ = ["agrees", "bytes_of", "cancelled", "gone", "lacks", "lists", "only", "refused", "route", "shows", "there"]
 
 _OWN = ("metadata", "attributes")  # told as any difference
 _TOLD = 3  # places of one object
@@ -104,6 +104,9 @@ def lists(*names: str) -> Ask:
         more = at(seen.value, "has_more")
         whole = more is False or (more is None and len(data) < _DEFAULT)
         memory.lists.pop(seen.step.path, None)
+        memory.ids.pop("last", None)
+        if more is True and data and len(data) < _DEFAULT:
+            memory.ids["last"] = id_of(at(data, -1, "id"))
         if whole:
             memory.lists[seen.step.path] = data
         entries = {id_of(at(item, "id")): number for number, item in enumerate(data)}
@@ -115,6 +118,21 @@ def lists(*names: str) -> Ask:
             elif id_ is not None and whole:
                 got = f"a list of {len(data)} without it"
                 yield seen.broken(run_rule("flow/listed"), ("data",), "the object that was created", got)
+
+    return ask
+
+
+def only(field: str, wanted: str) -> Ask:
+    """The list holds nothing but objects of the kind that was asked for."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        _ = memory
+        data = at(seen.value, "data")
+        if not seen.ok or not isinstance(data, list):
+            return
+        other = next((number for number, item in enumerate(data) if at(item, field) not in (None, wanted)), None)
+        if other is not None:
+            yield seen.broken(run_rule("flow/listed"), ("data", other, field), f"{wanted}, as was asked", "another one")
 
     return ask
 

@@ -29,8 +29,11 @@ __all__ = ["flows"]
 _NO_BODY: dict[str, Any] = {}
 
 
-def flows(contract: Contract, model: str) -> tuple[Flow, ...]:
-    """All flows for a description, what others need first. ``model`` writes the answers that they ask for."""
+def flows(contract: Contract, model: str) -> tuple[tuple[Flow, ...], tuple[Flow, ...]]:
+    """All flows for a description, those first that make what others need, then those that change and delete it.
+
+    ``model`` writes the answers that they ask for.
+    """
     index = Index(contract.api)
     known = [resource for resource in RESOURCES if index.get("POST", resource.path) is not None]
     taken = {
@@ -41,13 +44,8 @@ def flows(contract: Contract, model: str) -> tuple[Flow, ...]:
     }
     taken |= {shape(resource.path) for resource in known}
     known += [_bodied(contract, one) for one in _inferred(contract.api, index) if shape(one.path) not in taken]
-    return (
-        *(first_life(resource) for resource in known),
-        *texts(),
-        *batches(model),
-        *(second_life(resource, index) for resource in known),
-        *legacy(),
-    )
+    made = (*(first_life(resource) for resource in known), *texts(), *batches(model))
+    return made, (*(second_life(resource, index) for resource in known), *legacy())
 
 
 def _inferred(api: Api, index: Index) -> Iterator[Resource]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assay.conformance.flows.asks import agrees, cancelled, gone, lacks, lists, shows, there
-from assay.conformance.flows.paging import first_page, second_page, turned
+from assay.conformance.flows.paging import first_page, follows, second_page, turned
 from assay.conformance.flows.steps import MADE, Flow, Step
 
 if TYPE_CHECKING:
@@ -114,3 +114,4 @@ def pages(path: str, *names: str, ordered: bool = False) -> Iterator[Step]:
     yield Step("GET", path, query={"limit": "100", **turn}, needs=names[:1], asks=(lists(*names),))
     yield Step("GET", path, cursor=one, needs=names, asks=(first_page,))
     yield Step("GET", path, cursor={**one, "after": "{page}"}, needs=names, asks=(second_page,))
+    yield Step("GET", path, cursor={**turn, "after": "{last}"}, asks=(follows,))

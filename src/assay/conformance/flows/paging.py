@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from assay.conformance.flows.memory import Memory, Seen
     from assay.violation import Violation
 
-__all__ = ["first_page", "second_page", "turned"]
+__all__ = ["first_page", "follows", "second_page", "turned"]
 
 _TWO = 2
 
@@ -32,6 +32,14 @@ def first_page(memory: Memory, seen: Seen) -> Iterator[Violation]:
     if position is not None and len(whole) >= _TWO and at(seen.value, "has_more") is False:
         wanted = f"true, as {len(whole) - 1} more objects follow"
         yield seen.broken(run_rule("flow/pages"), ("has_more",), wanted, "false")
+
+
+def follows(memory: Memory, seen: Seen) -> Iterator[Violation]:
+    """A short list that said that more follow is followed by more."""
+    _ = memory
+    if seen.ok and at(seen.value, "data") == [] and at(seen.value, "has_more") is not True:
+        wanted = "the objects that has_more of the list before it promised"
+        yield seen.broken(run_rule("flow/pages"), ("data",), wanted, "an empty page")
 
 
 def turned(memory: Memory, seen: Seen) -> Iterator[Violation]:

@@ -46,9 +46,12 @@ class Player:
         self._index = Index(contract.api)
         self._wanted: frozenset[str] = frozenset()
 
+    def prepare(self, flows: Sequence[Flow]) -> None:
+        """Look at all flows that will be played, to know what others need of them."""
+        self._wanted = wanted(flows, self._tells)
+
     def play(self, flows: Sequence[Flow], until: int) -> None:
         """Play flows while fewer than ``until`` requests were sent in the whole run."""
-        self._wanted = wanted(flows, self._tells)
         for flow in flows:
             self._trial.watch.begin("flows", flow.name)
             for step in flow.steps:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assay.conformance.flows.asks import agrees, bytes_of, lists, refused, shows, there
+from assay.conformance.flows.asks import agrees, bytes_of, lists, only, refused, shows, there
 from assay.conformance.flows.lives import Resource, pages, stopped
 from assay.conformance.flows.results import answered, batch_lines_of, finds, grown
 from assay.conformance.flows.steps import Flow, Step
@@ -151,6 +151,8 @@ def batches(model: str) -> tuple[Flow, ...]:
     return (
         Flow("batches", (
             Step("POST", "/files", form={"purpose": "batch", "file": asked}, keep="input_file_id"),
+            Step("GET", "/files", cursor={"purpose": "batch"}, needs=("input_file_id",),
+                 asks=(only("purpose", "batch"),)),
             Step("POST", "/batches", body={**batch, **_NAMED}, keep="batch_id"),
             Step("POST", "/batches", body=batch, keep="batch_id again"),
             *pages("/batches", "batch_id", "batch_id again"),
