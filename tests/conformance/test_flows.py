@@ -64,6 +64,19 @@ def ends_too_early(request, response, memory):
     return None
 
 
+def promises_more(request, response, memory):
+    page = json_of(response)
+    if request.method == "GET" and _one(request, "/files") and response.status == 200 and page["data"]:
+        return with_json(response, {**page, "has_more": True})
+    return None
+
+
+def lists_every_purpose(request, response, memory):
+    if request.method == "GET" and "purpose=batch" in request.target:
+        return memory["send"](type(request)("GET", "/v1/files?limit=100", request.headers))
+    return None
+
+
 def ignores_order(request, response, memory):
     asked = request.target
     if request.method == "GET" and _one(request, "/files") and "order=desc" in asked:
@@ -156,6 +169,8 @@ TWINS = [
     (shows_another_name, ASSISTANTS, "flow/retrieve-agrees"),
     (lists_nothing, FILES, "flow/listed"),
     (ends_too_early, FILES, "flow/pages"),
+    (promises_more, FILES, "flow/pages"),
+    (lists_every_purpose, ("/batches", "/batches/{batch_id}", *FILES), "flow/listed"),
     (ignores_order, FILES, "flow/order"),
     (forgets_changes, ("/threads", "/threads/{thread_id}"), "flow/updated"),
     (keeps_what_is_deleted, FILES, "flow/deleted"),
