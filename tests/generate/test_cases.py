@@ -124,6 +124,25 @@ def test_chat_cases_make_sense() -> None:
     assert answered
 
 
+def test_response_cases_make_sense() -> None:
+    """In the input of a response every output answers a call before it, of a function that is offered."""
+    answered = pictures = 0
+    for case in drawn("createResponse", 200, Dials(feature=0.6)):
+        body = json.loads(case.request.body)
+        offered = {tool.get("name") for tool in body.get("tools") or ()}
+        called: set = set()
+        for item in body["input"] if isinstance(body["input"], list) else ():
+            if item.get("type") == "function_call":
+                assert item["name"] in offered
+                called.add(item["call_id"])
+            if item.get("type") == "function_call_output":
+                assert item["call_id"] in called
+                answered += 1
+            pictures += isinstance(item.get("content"), list)
+    assert answered >= 20
+    assert pictures >= 20
+
+
 def test_images_are_square_pngs() -> None:
     """The image has the promised size, its chunks carry right checksums, and a mask has transparency."""
     for transparent, colour in ((False, 0), (True, 4)):
