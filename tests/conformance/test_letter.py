@@ -18,7 +18,7 @@ from assay.reference.server import application
 
 # What the wire does and the published description forbids, looked at by hand; the reference server shows the wire.
 # Whoever asks for base64 gets text; a page of nothing has no first id; a store may have no name and no end; the error
-# of a job that did not fail is an empty object.
+# of a job that did not fail is an empty object; a stored message that a user said has no refusal.
 _PAGES = ("listFiles", "listAssistants", "listChatCompletions", "listVectorStores", "listBatches")
 _STORES = {"createVectorStore": "body", "getVectorStore": "body", "modifyVectorStore": "body",
            "listVectorStores": "body.data[*]"}  # fmt: skip
@@ -27,6 +27,7 @@ _JOBS = ("createFineTuningJob", "cancelFineTuningJob", "retrieveFineTuningJob", 
 WIRE = {
     *((name, "body.error") for name in _JOBS),
     ("listPaginatedFineTuningJobs", "body.data[*].error"),
+    ("getChatCompletionMessages", "body.data[*]"),
     ("createEmbedding", "body.data[*].embedding"),
     *((name, f"body.{end}_id") for end in ("first", "last") for name in _PAGES),
     *((name, f"{place}.{field}") for name, place in _STORES.items() for field in ("name", "expires_after")),

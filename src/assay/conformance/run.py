@@ -80,18 +80,22 @@ def run(
     courier = Courier(target.send, alive, options.requests, options.seconds, clock, options.rate, journal)
     phases = _Phases(contract, target, Trial(contract, courier, result, watch, target.fresh))
     courier.greet()
+    over = False
     try:
         with courier.turn:
             phases.run()
+        over = True
     except Enough:
-        result.stopped = "" if courier.sent >= options.requests else "time is up"
+        over = courier.sent >= options.requests
+        result.stopped = "" if over else "time is up"
     except Dead as dead:
         result.stopped = "the target stopped answering"
         phases.died(str(dead))
     finally:
         result.sent, result.replayed = courier.sent, courier.replayed
         result.seconds = clock.now() - courier.began
-        phases.trial.ledger.tidy(courier)
+        if over or journal is None:  # a run that is gone on with needs what it made
+            phases.trial.ledger.tidy(courier)
 
 
 class _Phases:
