@@ -1,12 +1,12 @@
 """Claim: ``assay run`` issues at least 5 x the requests per second of ``schemathesis run``.
 
-Both commands test all operations of the same reference server, which runs in this process and counts; each is a
-process of its own, with its start, its generation and its checks, one worker and no key. The peer goes first, with its
-default phases, checks and number of examples; ours then sends as many requests as the peer did. The peer reads the
-bundled description from a copy that says OpenAPI 3.1 in place of 3.2, which it does not read: the one feature that
-the copy loses is ``itemSchema``, the schema of the events of a stream. Of two operations (chat completions, responses)
-the peer says that it cannot generate requests in its fuzzing phase; it goes on at once, so that saves it time. The
-server's own work, about a millisecond for a request, counts on both sides; the commands alone are compared by their CPU time.
+Both commands test all operations of the same reference server, which runs in this process and counts; each is a process
+of its own, with its start, its generation and its checks, one worker and no key. The peer goes first, with its default
+phases, checks and number of examples; ours then sends as many requests as the peer did. The peer reads the bundled
+description from a copy that says OpenAPI 3.1 in place of 3.2, which it does not read: the one feature that the copy
+loses is ``itemSchema``, the schema of the events of a stream. Of two operations (chat completions, responses) the peer
+says that it cannot generate requests in its fuzzing phase; it goes on at once, so that saves it time. The server's own
+work, about a millisecond for a request, counts on both sides; the commands alone are compared by their CPU time.
 """
 
 from __future__ import annotations
