@@ -13,6 +13,7 @@ a thousand times; the seeds are fixed, so that the figures change with the code 
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -42,7 +43,7 @@ _OPERATIONS = {
     "createImage": "/images/generations",
     "createFineTuningJob": "/fine_tuning/jobs",
 }
-_EXAMPLES, _ROUNDS, _CASES, _SEEDS = 60, 3, 1000, 8
+_EXAMPLES, _ROUNDS, _CASES, _SEEDS = 60, 5, 1000, 8
 _PAIRED = ("createChatCompletion", "createCompletion", "createImage", "createResponse")
 _POINTS = 0.05
 _EVERY = {"openai-2026-08-21.yaml": 5, "stripe.json": 24}  # of the operations with a body, one in so many
@@ -72,15 +73,15 @@ def _speed() -> Iterator[Claim]:
 
 
 def _raced(ours: SearchStrategy[Any], theirs: SearchStrategy[Any]) -> dict[str, float]:
-    """Examples a second of two strategies."""
-    times = {"ours": [0.0, 0.0], "theirs": [0.0, 0.0]}
+    """Examples a second of two strategies, each in its best round: a slow spell of the machine counts for neither."""
+    rates = {"ours": 0.0, "theirs": 0.0}
     for number in range(_ROUNDS + 1):
         for side, strategy in (("ours", ours), ("theirs", theirs)):
+            gc.collect()
             count, seconds = _drawn(strategy, number, _EXAMPLES)
             if number:  # the first round warms both up
-                times[side][0] += count
-                times[side][1] += seconds
-    return {side: count / seconds for side, (count, seconds) in times.items()}
+                rates[side] = max(rates[side], count / seconds)
+    return rates
 
 
 def _corpora() -> Iterator[Claim]:
