@@ -33,6 +33,8 @@ TRUE = SURE | {
     "files/batch-expiry",
     "moderations/count",
     "schema/required",
+    "relation/prompt-grows",
+    "fine-tuning/model-name",
 }
 
 

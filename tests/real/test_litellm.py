@@ -47,6 +47,8 @@ TRUE = SURE | {
     "completions-stream/usage-unasked",
     "http/error-envelope",
     "http/valid-refused",
+    "relation/prompt-grows",
+    "relation/prompt-tokens",
     "schema/enum",
 }
 
