@@ -22,6 +22,7 @@ START = """sed 's/"PORT"/{port}/' template.json > aimock.json; exec node_modules
 # scenarios alone, whatever the seed.
 SURE = {"http/error-envelope", "http/invalid-accepted", "chat/choices-count", "chat/token-limit", "chat/logprobs-given"}
 TRUE = SURE | {
+    "chat-stream/logprobs-given",
     "chat-stream/choices-count",
     "embeddings/encoding",
     "chat/json-mode",

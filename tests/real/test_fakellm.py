@@ -32,7 +32,7 @@ SURE = {
     "http/invalid-accepted",
     "http/server-error",
 }
-TRUE = SURE | {"chat/service-tier-told"}
+TRUE = SURE | {"chat-stream/logprobs-given", "chat/service-tier-told"}
 
 
 @pytest.fixture(scope="module")

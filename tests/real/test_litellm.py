@@ -39,6 +39,7 @@ SURE = {
     "schema/type",
 }
 TRUE = SURE | {
+    "chat-stream/logprobs-given",
     "chat-stream/choices-count",
     "chat-stream/finish-last",
     "chat-stream/role-once",
