@@ -81,7 +81,7 @@ def page(tmp_path_factory):
     with serve(faulty()) as url:
         done = CliRunner().invoke(
             main,
-            ["run", url, "--max-requests", "80", *chosen, "--layer", "both", "--show-bodies", "--baseline",
+            ["run", url, "--max-requests", "120", *chosen, "--layer", "both", "--show-bodies", "--baseline",
              str(folder / "known.yaml"), "--report", str(folder / "r.html")],
         )  # fmt: skip
     assert done.exit_code == 1, done.output

@@ -85,8 +85,8 @@ def test_a_url_works_too_and_nothing_is_deleted_there(target, reference) -> None
     ran = target(reference, "--collect-only", "-q")
     here = target("served:app", "--collect-only", "-q")
     assert "deleteFile" not in ran.stdout.str()
-    assert "assay::deleteFile[http]" in here.stdout.str()
-    assert target(reference, "-k", "retrieveModel and http").parseoutcomes()["passed"] == 1
+    assert "assay::deleteFile[errors]" in here.stdout.str()
+    assert target(reference, "-k", "retrieveModel and errors").parseoutcomes()["passed"] == 1
 
 
 def test_markers_select_and_the_order_is_the_same_each_time(target) -> None:
@@ -115,6 +115,6 @@ def test_what_cannot_be_tested_says_why(target) -> None:
         ("nowhere:app", "*nowhere:app cannot be loaded*ModuleNotFoundError*"),
         ("http://127.0.0.1:9", "*cannot connect to http://127.0.0.1:9*"),
     ):
-        ran = target(name, "-k", "listModels and http")
+        ran = target(name, "-k", "listModels and errors")
         assert ran.parseoutcomes()["failed"] == 1
         ran.stdout.fnmatch_lines([line])

@@ -31,8 +31,8 @@ __all__ = ["Near", "Samples", "distinct", "size"]
 
 _PLAIN = replace(DIALS, hostile=0.0, optional=0.0, items=1)
 _RICH = replace(DIALS, hostile=0.0, optional=0.7, items=2)
-_NUMBERS = (0, 1, 2, 3)
-_MOST = 8
+_NUMBERS = (0, 1, 2, 3, 4, 5)
+_MOST = 14
 _LENGTHS = (6, 14, 40, 300)
 _SUBTRACTED = 20  # definitions of both; the difference of more takes seconds
 
