@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import re
+from functools import partial
 
 import orjson
 import pytest
+from in_process import Quiet, in_process, told
+from in_process import run_on as ran
 
 from assay.conformance.pace import Clock
 from assay.conformance.result import Options, Result, Target
@@ -19,51 +21,7 @@ from assay.messages import Request, Response
 from assay.reference.server import application
 
 CHAT = "createChatCompletion"
-
-
-class Quiet:
-    """Looks on and says nothing."""
-
-    def begin(self, phase, operation):
-        """Ignore it."""
-
-    def update(self, sent, findings):
-        """Ignore it."""
-
-
-def in_process(app):
-    """Send requests to an ASGI application without a socket."""
-
-    def send(request: Request) -> Response:
-        path, _, query = request.target.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "headers": [(k.lower().encode(), v.encode("utf-8")) for k, v in request.headers.fields],
-            "scheme": "http",
-            "server": ("test", 80),
-            "client": ("test", 1),
-            "root_path": "",
-        }
-        incoming = [{"type": "http.request", "body": request.body, "more_body": False}]
-        sent = []
-
-        async def receive():
-            return incoming.pop(0) if incoming else await asyncio.sleep(3600)
-
-        async def keep(message):
-            sent.append(message)
-
-        asyncio.run(app(scope, receive, keep))
-        fields = [(k.decode(), v.decode("latin-1")) for k, v in sent[0]["headers"]]
-        return Response(sent[0]["status"], fields, b"".join(m.get("body", b"") for m in sent[1:]))
-
-    return send
+run_on = partial(ran, requests=150)
 
 
 @pytest.fixture(scope="module")
@@ -74,19 +32,6 @@ def contract():
 @pytest.fixture(scope="module")
 def honest(contract):
     return in_process(application(judge=contract))
-
-
-def run_on(contract, send, *, requests=150, seed=0, operations=(), anonymous=None):
-    """Run and return the result."""
-    result = Result(Options(requests=requests, seed=seed, operations=operations))
-    target = Target(send, lambda target: f"http://target{target}", anonymous)
-    run(contract, target, result, Quiet(), clock=Clock(sleep=lambda seconds: None))
-    return result
-
-
-def told(result):
-    """What went wrong, for the message of a failing test."""
-    return "\n".join(f"{f.operations} {f.violation}\n   {f.exchange.request.body[:300]!r}" for f in result.findings)
 
 
 def test_the_honest_server_gives_no_findings(contract, honest):
