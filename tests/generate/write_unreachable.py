@@ -42,7 +42,15 @@ ARGUED = {
     r"outside .*EasyInputMessage/properties/content/oneOf/2/minItems$": (
         "An empty list is admitted as the list of input parts, the branch before it."
     ),
-    r"inside .*(input_fidelity|style)/type$": "A form carries no null, so this property can only be left out.",
+    r"inside .*GptImageLimits/then/properties/style/type$": (
+        "The form does not declare this property, so what is written of it reads as text and never as null."
+    ),
+    r"inside .*LogprobsNeedModel/then/properties/include/maxItems$": (
+        "A list of none leaves no part in a form, and many servers read [] written out as a list of one text."
+    ),
+    r"outside .*DiarizeLimits/then/properties/timestamp_granularities$": (
+        "Whoever asks for times must ask for verbose_json, so with any format, or without one, a second rule is broken."
+    ),
     r"(in|out)side .*CreateImageEditRequest/properties/image/": (
         "A part that is a file reads as a list of files whatever is in it, and a list of none leaves no part."
     ),

@@ -165,15 +165,20 @@ def _function_call(message: Any, before: list[Any]) -> list[Any]:
 def offered(body: dict[str, Any]) -> dict[str, Any]:
     """A chat request that offers the tools, or the function, that it chooses by name."""
     body = dict(body)
-    choice, named = body.get("tool_choice"), body.get("function_call")
+    choice, function = body.get("tool_choice"), body.get("function_call")
     if isinstance(choice, dict) and isinstance(body.get("tools") or [], list):
         allowed = choice.get("allowed_tools") if choice.get("type") == "allowed_tools" else None
         chosen = allowed.get("tools") if isinstance(allowed, dict) else [choice]
-        body["tools"] = _with(body.get("tools") or [], chosen if isinstance(chosen, list) else [])
-    if isinstance(named, dict) and isinstance(named.get("name"), str) and isinstance(body.get("functions") or [], list):
+        tools = body["tools"] = _with(body.get("tools") or [], chosen if isinstance(chosen, list) else [])
+        if isinstance(allowed, dict) and isinstance(chosen, list):
+            # A tool that may be chosen and is not named at all is the first that is offered.
+            named = [_named(tools[0]) if one == {} and tools else one for one in chosen]
+            body["tool_choice"] = {**choice, "allowed_tools": {**allowed, "tools": named}}
+    name = function.get("name") if isinstance(function, dict) else None
+    if isinstance(name, str) and isinstance(body.get("functions") or [], list):
         functions = body.get("functions") or []
-        known = any(_has(one, "name", named["name"]) for one in functions)
-        body["functions"] = functions if known else [*functions, {"name": named["name"]}]
+        known = any(_has(one, "name", name) for one in functions)
+        body["functions"] = functions if known else [*functions, {"name": name}]
     return body
 
 
@@ -187,6 +192,12 @@ def _with(tools: list[Any], chosen: list[Any]) -> list[Any]:
 def _tool_of(choice: dict[str, Any]) -> dict[str, Any]:
     kind = choice["type"]
     return {"type": kind, kind: {"name": _name_of(choice)}}
+
+
+def _named(tool: Any) -> dict[str, Any]:
+    """The choice of a tool, by its type and name."""
+    name = _name_of(tool) if isinstance(tool, dict) else None
+    return {} if name is None else {"type": tool["type"], tool["type"]: {"name": name}}
 
 
 def _name_of(tool: dict[str, Any]) -> Any:

@@ -239,7 +239,9 @@ def _members(keyword: str, schema: dict[str, Any], value: dict[str, Any], name: 
         case "required" | "dependentRequired":
             without = {other: part for other, part in value.items() if other != name}
             yield without
-            yield {**without, "otter": "a"}  # an object without anything may be something else
+            yield {**without, "otter": "a"}  # an object without anything may be something else, or leave no trace
+            for other in schema.get("properties") or () if not without else ():
+                yield from ({other: one} for one in samples.below("properties", other)[:1] if other != name)
             for trigger, names in (schema["dependentRequired"] if keyword == "dependentRequired" else {}).items():
                 if name in names and trigger not in value:
                     fitting = [*samples.below("properties", trigger), "a", 1, True]

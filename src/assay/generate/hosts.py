@@ -99,9 +99,11 @@ class Hosts:
         ordered = sorted(seeds, key=lambda seed: len(repr(seed)))
         self._parer.plain = next(iter(ordered), None)
         for seed in ordered:
-            for place, path in self.tracer.reached(self.root.place, seed):
+            read = self._admitted(seed)  # an empty array, say, leaves no trace in a form
+            for place, path in () if read is None else self.tracer.reached(self.root.place, read[0]):
                 known = self._known.setdefault(place.reference, [])
-                if len(known) < _HOSTS and not any(other.value is seed for other in known):
+                new = stands(seed, path) and not any(other.value is seed for other in known)
+                if new and len(known) < _HOSTS:
                     known.append(Host(seed, path))
 
     def host(self, spot: Spot) -> Host | None:
@@ -132,7 +134,10 @@ class Hosts:
         """The smallest version of a host in which the schema still judges the place."""
 
         def judged(value: Any, path: Path) -> bool:
-            return stands(value, path) and self.tracer.reaches(self.root.place, value, path, reference)
+            read = self._admitted(value)
+            if read is None or not stands(value, path) or not stands(read[0], path):
+                return False
+            return self.tracer.reaches(self.root.place, read[0], path, reference)
 
         value, path = host.value, host.path
         for value, path in self._parer.versions(host.value, host.path):
@@ -179,7 +184,7 @@ class Hosts:
         """Where a schema judges a finished value: at a path, or one item further, where something was put before it."""
         at = next((number for number, step in enumerate(path) if isinstance(step, int)), len(path))
         moved = (*path[:at], *(step + 1 for step in path[at : at + 1] if isinstance(step, int)), *path[at + 1 :])
-        read = self._admitted(whole)  # an empty array, say, leaves no trace in a form
+        read = self._admitted(whole)
         if read is None:
             return None
         for there in dict.fromkeys((path, moved)):
@@ -195,13 +200,13 @@ class Hosts:
                 return None if violations is None else self._finish(value)
             changed = value
             for violation in violations:
-                changed = self._mended(changed, violation, kept)
+                changed = self.mended(changed, violation, kept)
             if changed is None or changed == value:
                 return None
             value = changed
         return self._finish(value) if self._violations(value) == () else None
 
-    def _mended(self, value: Any, violation: Violation, kept: Path) -> Any:
+    def mended(self, value: Any, violation: Violation, kept: Path) -> Any:
         """The value without one violation, which is mended anywhere but on the way to ``kept``."""
         path = violation.path[len(self.root.prefix) :]
         uri, steps = parts(violation.pointer)
@@ -244,6 +249,8 @@ class Hosts:
         old, path = parent.part, parent.path
         match spot.hop:
             case "property":
+                if isinstance(old, dict) and spot.step in old:
+                    yield (*path, spot.step), old
                 for name in self._property_names(spot):
                     before = [] if spot.parent is None else self.samples(spot.parent.place)
                     yield from (((*path, name), one) for one in before if isinstance(one, dict) and name in one)
@@ -298,9 +305,10 @@ class Hosts:
                 yield base, one
 
     def wanted(self, spot: Spot) -> list[Any]:
-        """Values of the other schemas that judge the place of one."""
+        """Values of the other schemas that judge the place of one, their choices and bounds included."""
         others = [other.place for other in self.spots.values() if other.path == spot.path and other is not spot]
-        return [one for other in others for one in self.samples(other)]
+        bounds = [bound for other in others if (bound := other.keyword("maximum")) is not None]
+        return [*(one for other in others for one in other.keyword("enum") or self.samples(other)), *bounds]
 
     def _fitting(self, spot: Spot) -> list[Any]:
         """Values of a schema, and of the others that judge the same place: a schema may say half of what is wanted."""
@@ -319,27 +327,49 @@ class Hosts:
         parent = spot.parent.place if spot.parent is not None else spot.place
         if spot.hop == "then":
             if isinstance(old, dict):
-                agreed = self._agreed(parent.child("if"), spot.path)
-                yield {**old, **agreed}
-                yield from ({**one, **agreed} for one in self.samples(parent) if isinstance(one, dict))
+                for agreed in self._agreed(parent.child("if"), spot.path):
+                    yield {**old, **agreed}
+                    yield from ({**one, **agreed} for one in self.samples(parent) if isinstance(one, dict))
             for part in self._merged(parent.child("if"), old):
                 yield part
                 yield from self._merged(spot.place, part)
         yield from self._merged(spot.place, old)
 
-    def _agreed(self, condition: Place, path: Path) -> dict[Any, Any]:
-        """The properties that a condition names, each with a value that the schemas of the same place take too."""
-        found: dict[Any, Any] = {}
-        for name, wanted in condition.named().items():
-            others = [
-                spot.place for spot in self.spots.values() if spot.path == (*path, name) and spot.hop == "property"
-            ]
-            known = (one for other in others for one in (*(other.keyword("enum") or ()), *self.samples(other)))
-            fitting = [one for one in known if self.tracer.admits(wanted, one)]
-            own = [one for one in self.samples(wanted) if all(self.tracer.admits(other, one) for other in others)]
-            if own or fitting:
-                found[name] = [*own, *fitting][0]
-        return found
+    def _agreed(self, condition: Place, path: Path) -> Iterator[dict[Any, Any]]:
+        """Yield the properties that a condition names, with values that the schemas of the same place take too.
+
+        The likeliest come first; in the version after that are others, for an empty list leaves no trace in a form.
+        """
+        asked: dict[Any, Place | None] = dict.fromkeys(condition.keyword("required") or ())
+        asked.update(condition.named())
+        options = {name: self._options(wanted, (*path, name)) for name, wanted in asked.items()}
+        yield {name: known[0] for name, known in options.items() if known}
+        if any(len(known) > 1 for known in options.values()):
+            yield {name: known[-1] for name, known in options.items() if known}
+
+    def _options(self, wanted: Place | None, path: Path) -> list[Any]:
+        """Values of one property that a condition, where it says something of it, and other schemas take."""
+        others = [spot.place for spot in self.spots.values() if spot.path == path and spot.hop == "property"]
+        known = [one for other in others for one in (*(other.keyword("enum") or ()), *self.samples(other))]
+        if wanted is None:
+            return known
+        fitting = [one for one in known if self.tracer.admits(wanted, one)]
+        asked = (*self.samples(wanted), *(wanted.keyword("enum") or ()))
+        return [*(one for one in asked if all(self.tracer.admits(other, one) for other in others)), *fitting]
+
+    def conditioned(self, spot: Spot) -> Iterator[Host]:
+        """Yield the first host of a schema that judges on a condition, under each value that the condition names."""
+        host, around = self.host(spot), spot
+        while around.parent is not None and around.hop != "then":
+            around = around.parent
+        if host is None or around.parent is None:
+            return
+        for name, wanted in around.parent.place.child("if").named().items():
+            path = (*host.path[: len(around.path)], name)
+            for one in wanted.keyword("enum") or ():
+                whole = self.settled(replaced(host.value, path, one), host.path) if stands(host.value, path) else None
+                if whole is not None:
+                    yield Host(whole, host.path)
 
     def samples(self, place: Place) -> list[Any]:
         """Some values of a schema, the simplest first."""

@@ -289,12 +289,27 @@ class Bench:
                 count += 1
                 if count >= _TRIED:
                     return
-            for part in self._neighbours(site, spot):
-                yield host, part
+            yield from ((host, part) for part in self._neighbours(site, spot))
+        for host in self._hosts.conditioned(spot):
+            yield from ((host, part) for part in self._neighbours(site, spot))
         for host in self._hosts.whole(spot) if site.keyword == "required" else ():
             if site.applies(host.part):
                 parts = islice(beyond(site.keyword, spot.place.schema, host.part, site.name, samples), 1)
                 yield from ((host, part) for part in parts)
+        for host in self._accompanied(site, spot) if site.keyword == "required" else ():
+            yield host, {name: part for name, part in host.part.items() if name != site.name}
+
+    def _accompanied(self, site: Site, spot: Spot) -> Iterator[Host]:
+        """The first host of a schema, with what others ask for once a property that this one requires is gone."""
+        own = _union_of(spot)
+        for host in islice(self._hosts.all(spot), 1):
+            if not isinstance(host.part, dict) or not own:
+                continue
+            slim = host.put({name: part for name, part in host.part.items() if name != site.name})
+            for violation in self._subject.violations(slim) or ():
+                value = None if violation.pointer.startswith(own) else self._hosts.mended(host.value, violation, ())
+                if value is not None:
+                    yield Host(value, host.path)
 
     def _missing(self, spot: Spot) -> bool:
         """Whether this is the schema of a property that nothing which can be written keeps."""
@@ -303,8 +318,7 @@ class Bench:
     def _added(self, site: Site, spot: Spot, parent: Spot) -> Iterator[tuple[Host, Any]]:
         """Hosts of the schema around, with the property that this one refuses: as the other schemas want it."""
         values = self._hosts.wanted(spot)
-        if site.keyword == "false":
-            values += beyond("false", None, "a", "", Near(self._hosts, spot.place))
+        values += beyond(site.keyword, spot.place.schema, "a", site.name, Near(self._hosts, spot.place))
         for host in islice(self._hosts.all(parent), 1):
             if isinstance(host.part, dict):
                 yield from ((host, {**host.part, spot.step: one}) for one in values)
@@ -312,9 +326,7 @@ class Bench:
     def _neighbours(self, site: Site, spot: Spot) -> Iterator[Any]:
         """What other schemas of the same place want: it breaks this one where they agree on the rest."""
         if site.keyword in ("enum", "const", "type", "not"):
-            for other in self.spots.values():
-                if other.path == spot.path and other is not spot:
-                    yield from other.place.keyword("enum") or self._hosts.samples(other.place)
+            yield from self._hosts.wanted(spot)
 
     def _bases(self, site: Site, spot: Spot) -> Iterator[Host]:
         """The host of a schema, and the same with other values in the place."""
@@ -373,6 +385,16 @@ class Bench:
         at = place(site.part, (*self._subject.root.prefix, *host.path))
         about = f' "{site.name}"' if site.keyword in ("required", "dependentRequired") else ""
         return f"{at}: just {side} {site.keyword}{about}"
+
+
+def _union_of(spot: Spot) -> str:
+    """The pointer of the union nearest around a schema; empty where there is none."""
+    here: Spot | None = spot
+    while here is not None and here.parent is not None:
+        if here.hop == "branch":
+            return below(here.parent.place.reference, str(here.step)) + "/"
+        here = here.parent
+    return ""
 
 
 def _about(site: Site, violation: Violation) -> bool:
