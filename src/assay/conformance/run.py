@@ -1,7 +1,7 @@
-"""A run: scenarios, probes from inside and from outside, then search, against one target, into findings.
+"""A run: scenarios, checks, flows, probes from inside and from outside, then search, against one target, into findings.
 
 The rule of this module: the best information comes first, nothing that the target does can lose what was found, and
-nothing is deleted on a target that the user did not ask for by name.
+nothing is deleted on a target but what the run made there, unless the user asked for it by name.
 """
 
 from __future__ import annotations
