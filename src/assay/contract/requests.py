@@ -62,7 +62,7 @@ class RequestCheck:
         found: dict[str | None, Callable[[Any], bool]] = {}
         for content in body.contents:
             if is_json(content.media_type) and content.schema is not None:
-                ok = self._schemas.check(content.schema, "request").ok
+                ok = self._schemas.check(content.schema, "request").quick
                 found[content.media_type] = found[f"{content.media_type}; charset=utf-8"] = ok
         return found
 
@@ -73,10 +73,10 @@ class RequestCheck:
             return False
         try:
             value = orjson.loads(request.body)
-        except orjson.JSONDecodeError:
-            return False
-        object.__setattr__(request, "parsed", value)
-        if not ok(value):
+            object.__setattr__(request, "parsed", value)
+            if not ok(value):
+                return False
+        except ValueError:  # no JSON, or nothing for the quick check
             return False
         return self._silent(value, None) or not self._rules.check_request(Exchange(self.operation.id, value))
 

@@ -57,7 +57,7 @@ class StreamCheck:
         self.violations: tuple[Violation, ...] = ()
         self._event = event
         # The check of an event's data, where the event's name does not matter.
-        self._plain: Callable[[Any], bool] | None = event.check.ok if event is not None and not event.named else None
+        self._plain: Callable[[Any], bool] | None = event.check.quick if event is not None and not event.named else None
         self._rules = rules
         self._decoder = Decoder(limit)
         self._shown = shown
@@ -76,10 +76,11 @@ class StreamCheck:
             if type(item) is bytes and plain is not None:
                 try:
                     value = orjson.loads(item)
-                except orjson.JSONDecodeError:
+                    right = plain(value)
+                except ValueError:  # no JSON, or nothing for the quick check
                     self._take(number, item, found)
                 else:
-                    if not plain(value):
+                    if not right:
                         found.extend(self._explain(number, "message", value))
                     told = feed(number, value, "message")
                     if told:

@@ -117,12 +117,10 @@ class ChatChunks(Chunks):
 
     def is_text(self, choice: Any) -> bool:
         """Tell whether a choice brings content to the current choice and nothing else."""
-        if not isinstance(choice, dict) or choice.get("finish_reason") is not None:
+        delta = choice["delta"]
+        if choice["index"] != self.current or choice["finish_reason"] is not None or choice.get("logprobs") is not None:
             return False
-        delta = choice.get("delta")
-        if not isinstance(delta, dict) or len(delta) != 1 or "content" not in delta:
-            return False
-        return choice.get("index") == self.current and choice.get("logprobs") is None
+        return len(delta) == 1 and "content" in delta and type(delta) is dict
 
     def read_chunk(self, found: list[Violation], chunk: dict[str, Any]) -> None:
         """Judge what comes only when it was asked for."""

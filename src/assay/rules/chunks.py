@@ -142,20 +142,21 @@ class Chunks(Framing):
         """Judge one choice at the end of the stream."""
 
     def is_text(self, choice: Any) -> bool:  # noqa: ARG002
-        """Tell whether a choice of a chunk brings text to ``self.current`` and nothing else: no rule is about it."""
+        """Tell whether a choice of a chunk brings text to ``self.current`` and nothing else: no rule is about it.
+
+        May raise KeyError or TypeError where a choice has another shape.
+        """
         return False
 
     def feed(self, number: int, value: Any, name: str) -> Sequence[Violation]:
         """Take one chunk."""
+        if self.current is not None and not self.watched and name == "message" and self._is_quiet(value):
+            return ()  # by far the most frequent chunk
         if not isinstance(value, dict):
             return ()
         choices = value.get("choices")
         same = value.get("id") == self._id and value.get("created") == self._created
         same = same and value.get("model") == self._model
-        quiet = same and self.current is not None and not self.watched
-        quiet = quiet and value.get("usage") is None and name == "message"
-        if quiet and isinstance(choices, list) and len(choices) == 1 and self.is_text(choices[0]):
-            return ()  # by far the most frequent chunk
         self._number = number
         found: list[Violation] = []
         self.read_frame(found, number, name)
@@ -175,6 +176,16 @@ class Chunks(Framing):
             for position, choice in enumerate(choices):
                 self._read_choice(found, position, choice)
         return found
+
+    def _is_quiet(self, chunk: Any) -> bool:
+        """Tell whether a chunk brings text to the current choice, and is in all else like the one before."""
+        try:
+            if chunk["id"] != self._id or chunk["created"] != self._created or chunk["model"] != self._model:
+                return False
+            choices = chunk["choices"]
+            return len(choices) == 1 and chunk.get("usage") is None and self.is_text(choices[0])
+        except (KeyError, TypeError):  # what has another shape is looked at closely
+            return False
 
     def mark(self, number: int, text: str) -> Sequence[Violation]:
         """Take the end marker."""

@@ -43,9 +43,11 @@ class Check:
     a violation where the schema is recursive, and not looked at where the schema does not reach.
     """
 
-    __slots__ = ("_failures", "_is_valid", "ok", "places", "recursive", "reference")
+    __slots__ = ("_failures", "_is_valid", "ok", "places", "quick", "recursive", "reference")
 
     ok: Callable[[Any], bool]
+    quick: Callable[[Any], bool]
+    """The same for hot loops: raises ``ValueError`` where ``ok`` would have to look closely."""
 
     def __init__(self, reference: str, judge: Judge, places: Places, *, recursive: bool, native: bool) -> None:
         self.reference = reference
@@ -54,6 +56,7 @@ class Check:
         self._is_valid, self._failures = judge
         # The compiled engine itself refuses what it cannot take; the other one must not be given it.
         self.ok = self._careful if not native else self._ok_when_recursive() if recursive else self._ok_when_flat()
+        self.quick = self._is_valid if native and not recursive else self.ok
 
     def explain(
         self, value: Any, *, part: Part, path: tuple[str | int, ...] = (), limit: int = 10
