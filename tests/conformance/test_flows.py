@@ -24,11 +24,6 @@ STORES = ("/files", "/vector_stores", "/vector_stores/{vector_store_id}/files",
 CONVERSATIONS = ("/conversations", "/conversations/{conversation_id}/items", "/responses")
 
 
-@pytest.fixture(scope="module")
-def contract():
-    return load("openai")
-
-
 @pytest.fixture
 def honest(contract):
     return in_process(application(judge=contract))

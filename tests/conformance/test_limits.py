@@ -8,18 +8,11 @@ from in_process import in_process, json_of, run_on, told
 
 from assay.conformance import plan
 from assay.conformance.limits import LIMITS, limits
-from assay.contract import load
 from assay.generate.cases import CaseMaker
 from assay.generate.dials import DIALS
 from assay.generate.subjects import default_body
 from assay.messages import Request
 from assay.reference.server import application
-
-
-@pytest.fixture(scope="module")
-def contract():
-    """Return the bundled contract."""
-    return load("openai")
 
 
 def example(contract, operation) -> Request:

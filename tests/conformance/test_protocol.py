@@ -7,7 +7,6 @@ import pytest
 from in_process import in_process, json_of, refusal, rules, run_on, told
 
 from assay.conformance.protocol import BESIDES, MALFORMED, NOWHERE, malformed
-from assay.contract import load
 from assay.errors import TargetError
 from assay.messages import Request, Response
 from assay.reference.server import application
@@ -17,11 +16,6 @@ JSON = {"content-type": "application/json"}
 GOOD = Request(
     "POST", "/v1/chat/completions", JSON, b'{"model":"assay-chat","messages":[{"role":"user","content":"a"}]}'
 )
-
-
-@pytest.fixture(scope="module")
-def contract():
-    return load("openai")
 
 
 @pytest.fixture(scope="module")

@@ -12,18 +12,12 @@ import pytest
 from in_process import in_process, json_of, rules, run_on, told, with_json
 
 from assay.conformance.answers import said, vectors
-from assay.contract import load
 from assay.messages import Response
 from assay.reference.server import application
 
 TEXT = ("createChatCompletion", "createCompletion", "createResponse")
 CHAT, EMBED = ("createChatCompletion",), ("createEmbedding",)
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def contract():
-    return load("openai")
 
 
 @pytest.fixture(scope="module")

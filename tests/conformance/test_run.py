@@ -15,18 +15,12 @@ from in_process import run_on as ran
 from assay.conformance.pace import Clock
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
-from assay.contract import load
 from assay.errors import TargetError
 from assay.messages import Request, Response
 from assay.reference.server import application
 
 CHAT = "createChatCompletion"
 run_on = partial(ran, requests=150)
-
-
-@pytest.fixture(scope="module")
-def contract():
-    return load("openai")
 
 
 @pytest.fixture(scope="module")

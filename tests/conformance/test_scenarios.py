@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import orjson
-import pytest
 
 from assay.conformance import plan
 from assay.conformance.pace import Clock
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
 from assay.conformance.scenarios import EARLIER, SCENARIOS
-from assay.contract import load
 from assay.messages import Response
 
 
@@ -22,12 +20,6 @@ class Quiet:
 
     def update(self, sent, findings):
         """Ignore it."""
-
-
-@pytest.fixture(scope="module")
-def contract():
-    """Return the bundled contract."""
-    return load("openai")
 
 
 def sent_to(contract, body):

@@ -10,18 +10,12 @@ from assay.conformance.made import Ledger
 from assay.conformance.pace import Clock, Courier
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
-from assay.contract import load
 from assay.errors import TargetError
 from assay.messages import Request, Response
 from assay.reference.server import application
 
 OPERATIONS = ("/files", "/assistants", "/threads", "/files/{file_id}", "/assistants/{assistant_id}")
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def contract():
-    return load("openai")
 
 
 @pytest.fixture

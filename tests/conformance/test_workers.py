@@ -17,7 +17,6 @@ from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
 from assay.conformance.turn import Turn
 from assay.conformance.workers import each
-from assay.contract import load
 from assay.errors import TargetError
 from assay.messages import Request, Response
 from assay.reference.server import application
@@ -38,12 +37,6 @@ class Quiet:
 
     def update(self, sent, findings):
         """Ignore it."""
-
-
-@pytest.fixture(scope="module")
-def contract():
-    """The bundled contract."""
-    return load("openai")
 
 
 def faulty(judge, latency=0.0):
