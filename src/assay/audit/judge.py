@@ -89,8 +89,8 @@ class Judge:
         if known is not None and (known.violations or self._layered):
             faults = self._faults("request", record, known)
         if "response" not in skipped:
-            asked = record.response
-            told = None if asked is None else self._first.check_response(record.request, asked)
+            answer = record.response
+            told = None if answer is None else self._first.check_response(record.request, answer)
             if told is None or told.violations or self._layered:
                 faults += self._faults("response", record, told)
         return Outcome(record, name, faults=faults, skipped=skipped)

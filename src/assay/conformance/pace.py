@@ -170,7 +170,7 @@ class Courier:
         wait = max(self._next, self._pause) - now
         if self.rate is not None:
             self._next = max(self._next, self._pause, now) + 1 / self.rate
-        self._sleep(wait)
+        self.sleep(wait)
 
     def _wait(self, response: Response, attempt: int) -> bool:
         """Sleep as a 429 asks; False when that would be longer than the run may take."""
@@ -181,12 +181,13 @@ class Courier:
         if self.seconds is not None and now - self.began + seconds > self.seconds:
             return False
         until = self._pause = max(self._pause, now + seconds)
-        self._sleep(seconds)
+        self.sleep(seconds)
         if self._pause == until:
             self._pause = 0.0
         return True
 
-    def _sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and others work meanwhile."""
         if seconds > 0:
             with self.turn.aside():
                 self.clock.sleep(seconds)

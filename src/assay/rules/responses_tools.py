@@ -64,7 +64,7 @@ def offers_plainly(request: Any, _: Any) -> bool:
         if type(tool) is not dict or tool.get("type") != "function" or type(name := tool.get("name")) is not str:
             return False
         parameters = tool.get("parameters")
-        if "allowed_callers" in tool or (parameters is not None and not _is_schema(parameters)):
+        if "allowed_callers" in tool or not _is_schema(parameters):
             return False
         if tool.get("strict") and loose(parameters) is not None:
             return False

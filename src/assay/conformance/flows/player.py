@@ -83,7 +83,7 @@ class Player:
         for pause in _PATIENCE if step.until else ():
             if exchange is None or not self._waits(step, exchange) or self._trial.courier.sent >= until:
                 break
-            self._trial.courier.clock.sleep(pause)
+            self._trial.courier.sleep(pause)
             exchange = self._sent(step, operation, request)
         if exchange is None or exchange.response is None or exchange.response.broken:
             return
@@ -117,7 +117,7 @@ class Player:
         for pause in _MOMENTS if step.method == "GET" else ():
             if not any(key(exchange, violation) not in self._trial.result.findings for violation in found):
                 break
-            self._trial.courier.clock.sleep(pause)
+            self._trial.courier.sleep(pause)
             again = self._sent(step, exchange.operation, exchange.request)
             if again is None or again.response is None or again.response.broken:
                 return
