@@ -30,7 +30,7 @@ from assay.errors import AssayError
 from assay.reference.faults.application import Faulty
 from assay.reference.faults.fault import GROUPS, Fault, applies
 from assay.reference.faults.registry import FAULTS, find
-from assay.reference.server import application
+from assay.reference.server import application, ticking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,7 +97,7 @@ def trial(contract: Contract, faults: Iterable[Fault], operations: tuple[str, ..
     key = _KEY if any(fault.keyed for fault in faults) else None
     legal = any(fault.hazard for fault in faults)
     watch = _Watch(Result(Options(operations=operations, requests=BUDGET, seed=seed)), legal)
-    app = Faulty(application(judge=contract, key=key), faults, contract, key=key)
+    app = Faulty(application(judge=contract, key=key, clock=ticking()), faults, contract, key=key)
     with serve(app) as url:
         try:
             run(contract, _target(url, contract, key), watch.result, watch)

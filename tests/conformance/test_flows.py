@@ -159,6 +159,40 @@ def forgets_what_was_said(request, response, memory):
     return None
 
 
+def takes_any_digest(request, response, memory):
+    if _one(request, "/uploads/[^/]+/complete") and b"md5" in request.body:
+        body = request.body[: request.body.index(b',"md5"')] + b"}"
+        return memory["send"](type(request)("POST", request.target, request.headers, body))
+    return None
+
+
+def ignores_before(request, response, memory):
+    if request.method == "GET" and _one(request, "/assistants") and "before=" in request.target:
+        page = memory["send"](type(request)("GET", "/v1/assistants?limit=100&order=asc", request.headers))
+        return with_json(page, {**json_of(page), "data": json_of(page)["data"][1:]})
+    return None
+
+
+def refuses_items(request, response, memory):
+    return refusal(400, "No.", code=None) if _one(request, "/conversations") and b'"items"' in request.body else None
+
+
+def refuses_nothing_at_all(request, response, memory):
+    return refusal(400, "No.", code=None) if _one(request, "/threads") and request.body == b"{}" else None
+
+
+def has_no_events(request, response, memory):
+    if _one(request, "/fine_tuning/jobs/[^/]+/events") and response.status == 200:
+        return with_json(response, {**json_of(response), "data": [], "has_more": False})
+    return None
+
+
+def never_ends(request, response, memory):
+    if request.method == "GET" and _one(request, "/threads/[^/]+/runs/[^/]+") and response.status == 200:
+        return with_json(response, {**json_of(response), "status": "in_progress", "completed_at": None, "usage": None})
+    return None
+
+
 TWINS = [
     (forgets_what_it_made, FILES, "flow/retrievable"),
     (shows_another_name, ASSISTANTS, "flow/retrieve-agrees"),
@@ -177,6 +211,16 @@ TWINS = [
     (finds_other_files, STORES, "flow/search"),
     (says_nothing_in_runs, THREADS, "flow/run-answers"),
     (forgets_what_was_said, CONVERSATIONS, "flow/grown"),
+    (takes_any_digest, ("/uploads", "/uploads/{upload_id}/complete"), "flow/digest"),
+    (ignores_before, ASSISTANTS, "pages/cursor"),
+    (refuses_items, ("/conversations", "/conversations/{conversation_id}"), "http/valid-refused"),
+    (refuses_nothing_at_all, ("/threads", "/threads/{thread_id}"), "http/valid-refused"),
+    (
+        has_no_events,
+        ("/fine_tuning/jobs/{fine_tuning_job_id}", "/fine_tuning/jobs/{fine_tuning_job_id}/events"),
+        "flow/events",
+    ),
+    (never_ends, THREADS, "flow/unfinished"),
 ]
 
 
@@ -224,17 +268,47 @@ def test_what_is_not_served_closes_its_flow(contract, honest):
     assert len(asked) <= 60
 
 
-def test_a_server_that_keeps_nothing_for_answers_is_honest(contract, honest):
-    """Responses and completions may not be kept: that they cannot be retrieved says nothing."""
+@pytest.mark.parametrize("words", ["Response with this id not found.", "There is no such route."])
+def test_a_server_that_stores_no_answers_is_told_where_it_retrieves_them(contract, honest, words):
+    """What was to be stored and is not there is told; where no path for it is served, nothing is."""
 
     def forgetful(request):
+        if "assay-no-such-path" in request.target:
+            return refusal(404, "There is no such route.")
         response = honest(request)
         kept = request.method == "GET" and ("/responses/" in request.target or "/chat/completions/" in request.target)
-        return refusal(404, "Response with this id not found.") if kept else response
+        return refusal(404, words) if kept else response
 
     operations = ("/responses", "/responses/{response_id}", "/chat/completions/{completion_id}", "/chat/completions")
     result = run_on(contract, forgetful, operations=operations, requests=150)
-    assert not [f for f in result.findings if f.violation.rule.startswith("flow/")], told(result)
+    told_of = [f.operations[0] for f in result.findings if f.violation.rule == "flow/retrievable"]
+    served = words.startswith("Response")
+    assert sorted(told_of) == (["getChatCompletion", "getResponse"] if served else []), told(result)
+
+
+@pytest.mark.parametrize(
+    "operation", ["listConversationItems", "listMessages", "listInputItems", "getChatCompletionMessages", "getRun"]
+)
+def test_one_operation_alone_is_not_asked_for_what_others_would_have_made(contract, honest, operation):
+    """Where a run tests one operation only, flows make what it needs, and do not miss what they did not make."""
+    result = run_on(contract, honest, operations=(operation,), requests=40)
+    assert not len(result.findings), told(result)
+    assert result.tallies[operation].accepted
+
+
+@pytest.mark.parametrize(("requests", "paged"), [(30, False), (400, True)])
+def test_pages_wait_where_requests_are_scarce(contract, honest, requests, paged):
+    """A small budget lists each resource once; a large one goes through the pages of all."""
+    asked = []
+
+    def noting(request):
+        asked.append(request.target)
+        return honest(request)
+
+    result = run_on(contract, noting, operations=("/threads/{thread_id}/messages",), requests=requests)
+    assert not len(result.findings), told(result)
+    assert any("limit=1&order=asc&after=" in target for target in asked) is paged
+    assert any("limit=100&order=asc" in target for target in asked)
 
 
 def test_a_list_that_lags_behind_is_honest(contract, honest):

@@ -29,8 +29,8 @@ The reference server is honest. It can break one promise at a time (or several),
 tool can be tried on a server whose defect is known: `assay serve --fault NAME`, `assay run --fault NAME`. This page
 is made by `assay faults --markdown > docs/faults.md`, and a test holds it to the code. Which of them `assay run`
 finds stands in [detection-rate.md](detection-rate.md). The last column counts real servers: the number of the class
-in our list of defects seen in public issue trackers. One that is marked (legal) breaks no rule, and is known to break
-clients all the same.
+in our list of defects seen in public issue trackers. One that is marked (hazard) is known to break clients, and is legal
+all the same, or cannot be told from a server that takes its time.
 """
 
 
@@ -68,8 +68,8 @@ def _page(found: Iterable[Fault]) -> Iterator[str]:
         yield "|---|---|---|---|"
         for fault in members:
             where = {"*": "all", "-": "none"}.get(fault.change.on, fault.change.on)
-            legal = " (legal)" if fault.hazard else ""
-            yield f"| `{fault.name}` | {fault.sentence}{legal} | {where} | {fault.source or ''} |"
+            hazard = " (hazard)" if fault.hazard else ""
+            yield f"| `{fault.name}` | {fault.sentence}{hazard} | {where} | {fault.source or ''} |"
         yield ""
 
 

@@ -119,9 +119,10 @@ def _embedded(names: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
     from assay.adapters.serve import serve  # noqa: PLC0415
     from assay.reference.faults.application import faulty  # noqa: PLC0415
     from assay.reference.faults.registry import find  # noqa: PLC0415
+    from assay.reference.server import ticking  # noqa: PLC0415
 
     key = _KEY if any(find(name).keyed for name in names) else None
-    with serve(faulty(names, load("openai"), key=key)) as url:
+    with serve(faulty(names, load("openai"), key=key, clock=ticking())) as url:
         yield url, () if key is None else (f"Authorization: Bearer {key}",)
 
 

@@ -40,7 +40,7 @@ _MARKS = {
     "other": ("rerank", "realtime", "sora"),
 }
 _TRIED = 4  # models tried for one operation before it is given up
-FLOWS = 0.85
+FLOWS = 0.95
 """The share of the requests left that flows may spend, all together."""
 DELETES = "deletes: tried only on what this run made, unless named with --operation"
 """Why operations that delete are closed to all but flows."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from assay.conformance.findings import Key
+    from assay.conformance.flows.steps import Flow
     from assay.conformance.journal import Journal
     from assay.conformance.result import Result, Tally, Target, Watch
     from assay.contract import Contract
@@ -121,8 +122,9 @@ class _Phases:
         self._relations()
         self._protocol()
         self._limits()
-        self._flows(models)
-        self._authentication_of_flows()
+        first, second = self._planned(models)
+        self._first_contact(frozenset(step.place for flow in (*first, *second) for step in flow.steps))
+        self._flows(first, second)
         self._first_contact()
         for phase in plan.PHASES:
             self._phase(phase)
@@ -252,21 +254,33 @@ class _Phases:
     def _refused_nowhere(self, words: str) -> None:
         self.memory.nowhere = words
 
-    def _flows(self, models: tuple[str, ...]) -> None:
+    def _planned(self, models: tuple[str, ...]) -> tuple[tuple[Flow, ...], tuple[Flow, ...]]:
+        """The flows in two halves, with a model that is known by now."""
+        self.memory.ids["model"] = self.result.options.model or plan.candidates(models, "/chat/completions")[0]
+        return flows(self.contract, self.memory.ids["model"])
+
+    def _flows(self, first: tuple[Flow, ...], second: tuple[Flow, ...]) -> None:
         """Play flows with a part of what is left; what they make lives on, for the probes to name."""
-        model = self.result.options.model or plan.candidates(models, "/chat/completions")[0]
         player = Player(self.contract, self.trial, self._tally, self.memory)
-        self.memory.ids["model"] = model
         until = self.courier.sent + int(self.courier.left * plan.FLOWS)
-        first, second = flows(self.contract, model)
         player.prepare((*first, *second))
         player.play(first, until)
         self._limits()
+        self._authentication_of_flows()
         player.play(second, until)
+        self._limits()
 
-    def _first_contact(self) -> None:
-        """What was not asked at all by now gets one request, before others get more of them."""
-        unasked = [operation for operation in self._open() if not self._tally(operation).sent]
+    def _first_contact(self, played: frozenset[tuple[str, str]] | None = None) -> None:
+        """What was not asked at all by now gets one request, before others get more of them.
+
+        Before the flows, what these play, and what needs an id that they may bring, waits for them.
+        """
+        unasked = [
+            operation
+            for operation in self._open()
+            if not self._tally(operation).sent
+            and (played is None or ("{" not in operation.path and (operation.method, operation.path) not in played))
+        ]
         self._each([partial(self._step, "inside", operation, 1) for operation in unasked])
 
     def _limits(self) -> None:

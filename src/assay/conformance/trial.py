@@ -83,12 +83,12 @@ class Trial:
         return shown
 
     def play(
-        self, operation: Operation, request: Request, *, again: bool = True, gone: bool = False
+        self, operation: Operation, request: Request, *, again: bool = True, gone: bool = False, firm: bool = False
     ) -> Exchange | None:
         """Send a valid request of a flow, however often, and judge it; None where the contract does not admit it.
 
         ``again`` lets it be repeated where it shows something new; ``gone`` says that a refusal is what is wanted. A
-        refusal of what a flow begins with closes the flow and is no finding.
+        refusal of what a flow begins with closes the flow and is no finding, unless it is ``firm``.
         """
         verdict = self.contract.check_request(request)
         exchange = _proven(Exchange(operation, request), verdict, valid=True)
@@ -100,7 +100,8 @@ class Trial:
         violations, exchange = self._exchanged(exchange)
         if gone:
             tally.refusals = refusals
-        self._told(exchange, tuple(v for v in violations if v.rule != "http/valid-refused"), again=again)
+        told = tuple(v for v in violations if firm or v.rule != "http/valid-refused")
+        self._told(exchange, told, again=again)
         return exchange
 
     def ask(self, operation: Operation, request: Request, judge: Callable[[Exchange], Violation | None]) -> Exchange:

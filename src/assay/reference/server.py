@@ -108,7 +108,7 @@ if TYPE_CHECKING:
     from assay.reference.quota import Fields
     from assay.violation import Verdict
 
-__all__ = ["Application", "Judge", "application"]
+__all__ = ["Application", "Judge", "application", "ticking"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -262,6 +262,15 @@ def application(
     minute. Another ``seed`` gives other texts and ids.
     """
     return Application(judge or _bundled(), Terms(key, limit, rate, seed), clock)
+
+
+def ticking() -> Callable[[], int]:
+    """Return a clock for :func:`application` that is a second later whenever it is looked at.
+
+    It is as predictable as the one that stands still, and tells apart what was made one after the other.
+    """
+    seconds = itertools.count(NOW)
+    return lambda: next(seconds)
 
 
 def _bundled() -> Judge:

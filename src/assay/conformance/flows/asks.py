@@ -21,13 +21,28 @@ if TYPE_CHECKING:
     from assay.conformance.flows.steps import Ask
     from assay.violation import Violation
 
-__all__ = ["agrees", "bytes_of", "cancelled", "gone", "lacks", "lists", "only", "refused", "route", "shows", "there"]
+__all__ = [
+    "agrees",
+    "bytes_of",
+    "cancelled",
+    "gone",
+    "lacks",
+    "lists",
+    "only",
+    "over",
+    "refused",
+    "route",
+    "shows",
+    "some",
+    "there",
+]
 
 _OWN = ("metadata", "attributes")  # told as any difference
 _TOLD = 3  # places of one object
 _DEFAULT = 20  # objects that a page may have where nothing says whether others follow
 _ENDED = ("deleted", "deleting", "cancelled", "expired")
 _GOING = frozenset(("queued", "validating", "validating_files", "in_progress", "running", "pending", "finalizing"))
+_SUCCEEDED = ("succeeded", "completed")
 _WORDS = 4  # of a refusal, by which a missing route is known
 
 
@@ -37,7 +52,7 @@ def route(said: str) -> str:
 
 
 def there(name: str) -> Ask:
-    """What was created under this name can be retrieved."""
+    """What was created under this name can be retrieved, where retrieving is served at all."""
 
     def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
         if name not in memory.ids or seen.response.status != NOT_FOUND or absent(seen.exchange):
@@ -160,14 +175,14 @@ def gone(memory: Memory, seen: Seen) -> Iterator[Violation]:
         yield seen.broken(run_rule("flow/deleted"), (), wanted, f"status {seen.response.status}", part="response")
 
 
-def refused(what: str) -> Ask:
-    """An order to what has ended is refused."""
+def refused(what: str, rule: str = "flow/ended") -> Ask:
+    """An order is refused: one to what has ended, unless another rule says why."""
 
     def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
         _ = memory
         if seen.ok:
             got = f"status {seen.response.status}"
-            yield seen.broken(run_rule("flow/ended"), (), f"a refusal (4xx): {what}", got, part="response")
+            yield seen.broken(run_rule(rule), (), f"a refusal (4xx): {what}", got, part="response")
 
     return ask
 
@@ -178,6 +193,30 @@ def cancelled(memory: Memory, seen: Seen) -> Iterator[Violation]:
     status = at(seen.value, "status")
     if seen.ok and isinstance(status, str) and status in _GOING:
         yield seen.broken(run_rule("flow/cancelled"), ("status",), "cancelled, or cancelling", status)
+
+
+def some(name: str) -> Ask:
+    """The list of what happened to an object that has ended is not empty."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        if seen.ok and at(seen.value, "data") == [] and at(memory.shown.get(name), "status") in _SUCCEEDED:
+            wanted = "the events of a job that has ended"
+            yield seen.broken(run_rule("flow/events"), ("data",), wanted, "an empty list")
+
+    return ask
+
+
+def over(ended: frozenset[str]) -> Ask:
+    """Work that takes seconds was waited for, and has ended."""
+
+    def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
+        _ = memory
+        status = at(seen.value, "status")
+        if seen.ok and isinstance(status, str) and status in _GOING - ended:
+            wanted = "an end of this work while a client waits for it"
+            yield seen.broken(run_rule("flow/unfinished"), ("status",), wanted, status)
+
+    return ask
 
 
 def bytes_of(data: bytes) -> Ask:

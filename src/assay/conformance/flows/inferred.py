@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.conformance.flows.lives import Resource, first_life, second_life
 from assay.conformance.flows.steps import Flow, Index, shape
-from assay.conformance.flows.table import RESOURCES, batches, legacy, texts
+from assay.conformance.flows.table import RESOURCES, begun, ended, legacy, texts
 from assay.generate.cases import CaseMaker
 from assay.generate.dials import DIALS
 from assay.generate.subjects import default_body
@@ -38,13 +38,13 @@ def flows(contract: Contract, model: str) -> tuple[tuple[Flow, ...], tuple[Flow,
     known = [resource for resource in RESOURCES if index.get("POST", resource.path) is not None]
     taken = {
         shape(step.path)
-        for flow in (*texts(), *batches(model), *legacy())
+        for flow in (*begun(model), *texts(), *legacy())
         for step in flow.steps
         if step.method == "POST"
     }
     taken |= {shape(resource.path) for resource in known}
     known += [_bodied(contract, one) for one in _inferred(contract.api, index) if shape(one.path) not in taken]
-    made = (*(first_life(resource) for resource in known), *texts(), *batches(model))
+    made = (*(first_life(resource) for resource in known), *begun(model), *texts(), *ended(model))
     return made, (*(second_life(resource, index) for resource in known), *legacy())
 
 

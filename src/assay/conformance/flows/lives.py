@@ -6,7 +6,7 @@ lives on for others; the second one is there to be listed beside it, and to be d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from assay.conformance.flows.asks import agrees, cancelled, gone, lacks, lists, shows, there
@@ -16,7 +16,7 @@ from assay.conformance.flows.steps import MADE, Flow, Step
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from assay.conformance.flows.steps import Index
+    from assay.conformance.flows.steps import Ask, Index
 
 __all__ = ["METADATA", "Resource", "first_life", "pages", "second_life", "stopped"]
 
@@ -28,8 +28,9 @@ METADATA: dict[str, Any] = {"metadata": {"assay": "changed", "flow": "yes"}}
 class Resource:
     """A resource: the ``path`` of its collection, and the ``name`` of its id in the path of one object.
 
-    ``body`` or ``form`` make an object, ``again`` the second one where it must differ; ``change`` is what may be
-    changed. ``lasting`` objects exist to be retrieved; others may not be kept at all.
+    ``body`` or ``form`` make an object, ``again`` the second one where it differs, and ``plain`` one with less where
+    ``body`` is refused; ``change`` is what may be changed. A ``paged`` list is looked at page by page even where
+    requests are scarce.
     """
 
     path: str
@@ -39,7 +40,8 @@ class Resource:
     again: Any = None
     change: dict[str, Any] = field(default_factory=lambda: METADATA)
     made_at: tuple[str | int, ...] = MADE
-    lasting: bool = True
+    plain: Any = None
+    paged: bool = False
 
     @property
     def item(self) -> str:
@@ -61,10 +63,11 @@ def first_life(resource: Resource) -> Flow:
         form=resource.form,
         keep=resource.name,
         keep_at=resource.made_at,
+        plain=resource.plain,
     )
     own = [*resource.body] if isinstance(resource.body, dict) else []
     agree = agrees(resource.name, own=own)
-    asks = (there(resource.name), agree) if resource.lasting else (agree,)
+    asks = (there(resource.name), agree)
     return Flow(resource.path, (make, Step("GET", resource.item, asks=asks)))
 
 
@@ -77,24 +80,27 @@ def second_life(resource: Resource, index: Index) -> Flow:
     steps += _changed(resource, listed=listed)
     if listed or deleted:
         body = resource.body if resource.again is None else resource.again
-        steps += [Step("POST", resource.path, body=body, form=resource.form, keep=again, keep_at=resource.made_at)]
+        make = Step("POST", resource.path, body=body, form=resource.form, keep=again, keep_at=resource.made_at)
+        steps += [replace(make, firm=resource.again is not None)]
     if listed:
         ordered = index.declares("GET", resource.path, "order")
-        steps += pages(resource.path, name, again, ordered=ordered)
+        steps += pages(resource.path, name, again, ordered=ordered, spare=not resource.paged)
     if deleted:
         mark = f"{again} deleted"
         steps += [Step("DELETE", resource.other, mark=mark)]
         steps += [Step("GET", resource.other, needs=(mark,), asks=(gone,), gone=True)]
         query = {"limit": "100", "order": "desc"}
-        steps += [Step("GET", resource.path, query=query, needs=(mark,), asks=(lacks(again), turned))] if listed else []
+        look = Step("GET", resource.path, query=query, needs=(mark,), asks=(lacks(again), turned))
+        steps += [replace(look, spare=not resource.paged)] if listed else []
     elif index.get("POST", f"{resource.item}/cancel") is not None:
         steps += stopped(f"{resource.other}/cancel", resource.other)
     return Flow(resource.path, tuple(steps))
 
 
-def stopped(order: str, item: str) -> tuple[Step, Step]:
-    """An object is told to stop, and looked at."""
-    return Step("POST", order, mark=f"{item} stopped"), Step("GET", item, needs=(f"{item} stopped",), asks=(cancelled,))
+def stopped(order: str, item: str, *asks: Ask) -> tuple[Step, Step]:
+    """An object is told to stop, and looked at; ``asks`` judge the answer to the order."""
+    told = Step("POST", order, mark=f"{item} stopped", asks=asks)
+    return told, Step("GET", item, needs=(f"{item} stopped",), asks=(cancelled,))
 
 
 def _changed(resource: Resource, *, listed: bool) -> Iterator[Step]:
@@ -107,11 +113,19 @@ def _changed(resource: Resource, *, listed: bool) -> Iterator[Step]:
             yield Step("GET", resource.item, needs=(mark,), asks=asks)
 
 
-def pages(path: str, *names: str, ordered: bool = False) -> Iterator[Step]:
-    """The whole list with the named objects, and two pages of one, in the same order."""
+def pages(
+    path: str, *names: str, ordered: bool = False, spare: bool = True, asks: tuple[Ask, ...] = ()
+) -> Iterator[Step]:
+    """The whole list with the named objects, two pages of one in the same order, and what comes before the last.
+
+    All but the whole list, which ``asks`` judge too, is ``spare``, unless told otherwise.
+    """
     turn = {"order": "asc"} if ordered else {}
     one = {"limit": "1", **turn}
-    yield Step("GET", path, query={"limit": "100", **turn}, needs=names[:1], asks=(lists(*names),))
-    yield Step("GET", path, cursor=one, needs=names, asks=(first_page,))
-    yield Step("GET", path, cursor={**one, "after": "{page}"}, needs=names, asks=(second_page,))
-    yield Step("GET", path, cursor={**turn, "after": "{last}"}, asks=(follows,))
+    yield Step("GET", path, query={"limit": "100", **turn}, needs=names[:1], asks=(lists(*names), *asks))
+    yield Step("GET", path, cursor=one, needs=names, asks=(first_page,), spare=spare)
+    yield Step("GET", path, cursor={**one, "after": "{page}"}, needs=names, asks=(second_page,), spare=spare)
+    if len(names) > 1:
+        last = {**turn, "before": "{" + names[-1] + "}"}
+        yield Step("GET", path, cursor=last, needs=names, spare=spare)
+    yield Step("GET", path, cursor={**turn, "after": "{last}"}, asks=(follows,), spare=spare)

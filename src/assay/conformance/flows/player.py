@@ -31,7 +31,9 @@ __all__ = ["Player"]
 
 _MOMENTS = (0.2, 1.0)  # seconds before a second and a third look at what is wrong
 _PATIENCE = (0.1, 0.5, 1.0, 2.0, 4.0)  # seconds before each further look at work that is not done
+_SLOWER, _LONGEST = 4.0, 60.0  # times its slowest answer, and seconds, that a slow target is waited for
 _LED = 3  # requests shown that led to what was found
+_SPARED = 40  # requests that polling and other checks take beside the steps to come
 _FAILED = 400
 
 
@@ -45,10 +47,13 @@ class Player:
         self._contract, self._trial, self._tally_of = contract, trial, tally_of
         self._index = Index(contract.api)
         self._wanted: frozenset[str] = frozenset()
+        self._coming: list[Step] = []
+        self._slowest = 0.0  # seconds that an answer took
 
     def prepare(self, flows: Sequence[Flow]) -> None:
         """Look at all flows that will be played, to know what others need of them."""
         self._wanted = wanted(flows, self._tells)
+        self._coming = [step for flow in flows for step in flow.steps]
 
     def play(self, flows: Sequence[Flow], until: int) -> None:
         """Play flows while fewer than ``until`` requests were sent in the whole run."""
@@ -57,9 +62,20 @@ class Player:
             for step in flow.steps:
                 if self._trial.courier.sent >= until:
                     return
-                operation = self._index.get(*step.place)
-                if operation is not None and self._open(operation, step):
+                self._coming.remove(step)
+                operation = self._operation(step)
+                if operation is not None and not (step.spare and self._scarce(until)):
                     self._step(step, operation, until)
+
+    def _scarce(self, until: int) -> bool:
+        """Whether the steps to come need all requests that are left."""
+        needed = sum(not step.spare and self._operation(step) is not None for step in self._coming)
+        return until - self._trial.courier.sent <= needed + _SPARED
+
+    def _operation(self, step: Step) -> Operation | None:
+        """The operation of a step; None where it is not to be taken."""
+        operation = self._index.get(*step.place)
+        return operation if operation is not None and self._open(operation, step) else None
 
     def _tells(self, step: Step) -> bool:
         """Whether a step asks something of an operation under test."""
@@ -80,11 +96,13 @@ class Player:
         if request is None:
             return
         exchange = self._sent(step, operation, request)
-        for pause in _PATIENCE if step.until else ():
+        for pause in self._pauses() if step.until else ():
             if exchange is None or not self._waits(step, exchange) or self._trial.courier.sent >= until:
                 break
             self._trial.courier.sleep(pause)
             exchange = self._sent(step, operation, request)
+        if exchange is not None and step.plain is not None:
+            exchange, request = self._plainer(step, operation, exchange)
         if exchange is None or exchange.response is None or exchange.response.broken:
             return
         self._ask(step, exchange)
@@ -96,9 +114,34 @@ class Player:
 
     def _sent(self, step: Step, operation: Operation, request: Request) -> Exchange | None:
         """Send a step; what is not under test is only made, and not judged."""
+        if operation.id not in self._trial.result.tallies:
+            return self._trial.prepare(operation, request)
+        again = _repeatable(step)
+        firm = step.firm and step.keep.removesuffix(AGAIN) in self.memory.ids
+        exchange = self._trial.play(operation, request, again=again, gone=step.gone, firm=firm)
+        if exchange is not None and exchange.response is not None:
+            self._slowest = max(self._slowest, exchange.response.elapsed or 0.0)
+        return exchange
+
+    def _plainer(self, step: Step, operation: Operation, exchange: Exchange) -> tuple[Exchange, Request]:
+        """Ask for less where more was refused; where less is accepted, the refusal is told."""
+        request = replace(step, body=step.plain).request(operation, self.memory.ids)
+        if not _refused(exchange) or request is None:
+            return exchange, exchange.request
+        less = self._sent(step, operation, request)
+        if less is None or _refused(less):
+            return exchange, exchange.request
         if operation.id in self._trial.result.tallies:
-            return self._trial.play(operation, request, again=_repeatable(step), gone=step.gone)
-        return self._trial.prepare(operation, request)
+            self._trial.play(operation, exchange.request, firm=True)
+        return less, request
+
+    def _pauses(self) -> Iterator[float]:
+        """Seconds between looks at work: longer in all where the target takes its time for everything."""
+        yield from _PATIENCE
+        waited = sum(_PATIENCE)
+        while waited < min(_SLOWER * self._slowest, _LONGEST):
+            waited += _PATIENCE[-1]
+            yield _PATIENCE[-1]
 
     def _waits(self, step: Step, exchange: Exchange) -> bool:
         """Whether the object is in another state than those that are waited for."""
@@ -140,6 +183,10 @@ class Player:
         names = [name for name in self.memory.made if "{" + name + "}" in step.path]
         names += [name for name in (step.keep, step.keep + AGAIN) if name in self.memory.made and name not in names]
         return tuple(self.memory.made[name] for name in names[-_LED:])
+
+
+def _refused(exchange: Exchange) -> bool:
+    return exchange.response is not None and exchange.response.status >= _FAILED
 
 
 def _repeatable(step: Step) -> bool:

@@ -77,7 +77,7 @@ def finds(file: str) -> Ask:
                 yield seen.broken(rule, ("data", number, "file_id"), wanted, "a file that is not in the store")
                 return
         if not data:
-            yield replace(seen.broken(rule, ("data",), wanted, "an empty list"), severity="hazard")
+            yield seen.broken(rule, ("data",), wanted, "an empty list")
 
     return ask
 
@@ -103,18 +103,21 @@ def _text(content: Any) -> Any:
     return at(part, "value") if isinstance(part, dict) else part
 
 
-def grown(texts: Sequence[str]) -> Ask:
-    """The items of a conversation, or the messages of a thread, hold what was added."""
+def grown(texts: Sequence[str], **later: str) -> Ask:
+    """The items of a conversation, or the messages of a thread, hold what was added.
+
+    ``later`` are texts that came with another object, by its name: they are looked for where that was made.
+    """
 
     def ask(memory: Memory, seen: Seen) -> Iterator[Violation]:
-        _ = memory
+        added = [*texts, *(text for name, text in later.items() if name in memory.ids)]
         data = at(seen.value, "data")
         if not seen.ok or not isinstance(data, list) or at(seen.value, "has_more") is True:
             return
         held = [_text(at(item, "content")) for item in data]
-        missing = sum(text not in held for text in texts)
+        missing = sum(text not in held for text in added)
         if missing:
-            got = f"{missing} of {len(texts)} missing"
+            got = f"{missing} of {len(added)} missing"
             yield seen.broken(run_rule("flow/grown"), ("data",), "every item that was added", got)
 
     return ask

@@ -45,7 +45,10 @@ class Step:
     has nothing of what it ``needs`` beside the names in it. ``keep`` is
     the name under which the id at ``keep_at`` in the answer goes on; ``mark`` is a name that says that the step was
     served, for others to need. ``until`` are states: the step is repeated until
-    the object is in one of them, or patience ends. ``asks`` judge what came; ``gone`` says that a refusal is right.
+    the object is in one of them, or patience ends. ``asks`` judge what came; ``gone`` says that a refusal is right, and
+    ``firm`` that one is told, where the first object of its kind was made. ``plain`` is a body that asks for less: it
+    is sent where the first one is refused, and where it is accepted, that refusal is told. A ``spare`` step is taken
+    only when enough requests are left for all the others.
     """
 
     method: str
@@ -61,6 +64,9 @@ class Step:
     until: frozenset[str] = frozenset()
     asks: tuple[Ask, ...] = ()
     gone: bool = False
+    firm: bool = False
+    plain: Any = None
+    spare: bool = False
 
     @property
     def place(self) -> tuple[str, str]:
