@@ -15,7 +15,8 @@ from hypothesis import Phase, given, settings
 from assay.contract import load
 from assay.generate.cases import CaseMaker, cases
 from assay.generate.dials import DIALS, Dials
-from assay.generate.media_values import png, wav
+from assay.generate.media_values import picture, png, wav
+from assay.wire.signatures import picture as read_head
 
 CONTRACT = load("openai")
 OPERATIONS = {operation.id: operation for operation in CONTRACT.operations}
@@ -150,6 +151,17 @@ def test_images_are_square_pngs() -> None:
         assert data[:8] == b"\x89PNG\r\n\x1a\n"
         assert (data[16:20], data[20:24], data[25]) == (b"\0\0\0\x08", b"\0\0\0\x08", colour)
         assert int.from_bytes(data[29:33], "big") == zlib.crc32(data[12:29])
+
+
+@pytest.mark.parametrize("size", [(2, 2), (7, 999), (1536, 1024)])
+def test_pictures_have_the_size_that_was_asked_for(size) -> None:
+    """The head of an image of every kind tells its kind and size, and the pixels of a PNG are as many."""
+    for kind in ("png", "jpeg", "webp"):
+        found = read_head(picture(kind, 7, size))
+        assert found is not None
+        assert (found.kind, found.width, found.height) == (kind, *size)
+    data = picture("png", 7, size)
+    assert zlib.decompress(data[41:-16]) == (b"\0" + b"\7" * size[0]) * size[1]
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.500125, 1])

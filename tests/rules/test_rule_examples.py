@@ -11,6 +11,7 @@ import tuning_rule_examples
 from assistant_examples import EXAMPLES as ASSISTANTS
 from response_examples import EXAMPLES as RESPONSES
 
+from assay.generate.media_values import picture
 from assay.rules.catalogue import standard
 from assay.rules.registry import Exchange
 from assay.wire.multipart import FilePart
@@ -91,6 +92,12 @@ def model(operation, response, **path_values):
 def pictures(*data, created=NOW, usage=None, **request):
     """An exchange of images."""
     return Exchange("createImage", request, {"created": created, "data": list(data), "usage": usage})
+
+
+def drawn(pixels, told=None, kind="png", **request):
+    """An exchange of one image of a size."""
+    encoded = base64.b64encode(picture(kind, size=pixels)).decode()
+    return Exchange("createImage", request, {"created": NOW, "data": [{"b64_json": encoded}], "size": told})
 
 
 def answer(*output, request=None, operation="createResponse", **over):
@@ -352,6 +359,12 @@ EXAMPLES = [
     ("images/form", pictures({"b64_json": "AAAA"}, model="gpt-image-1"), pictures({"url": "u"}, model="gpt-image-1")),
     ("images/bytes-format", pictures({"b64_json": PNG}, output_format="png"),
      pictures({"b64_json": PNG}, output_format="webp")),
+    ("images/bytes-size", drawn((64, 128), size="64x128"), drawn((128, 64), size="64x128")),
+    ("images/bytes-size", drawn((64, 64), told="64x64", size="auto"), drawn((64, 64), told="64x128")),
+    ("images/bytes-size", drawn((96, 96), size="100x100"), drawn((96, 96), told="100x100", size="100x100")),
+    ("images/bytes-size", drawn((1, 1), told="1024x1024"), drawn((1, 2), told="1024x1024")),
+    ("images/bytes-size", drawn((7, 7), kind="jpeg"), drawn((7, 8), kind="jpeg", size="256x256")),
+    ("images/bytes-size", drawn((512, 256), kind="webp", size="512x256"), drawn((9, 9), kind="webp", told="512x256")),
     ("images/echo", Exchange("createImage", {"size": "auto"}, {"size": "1x1"}),
      Exchange("createImage", {"size": "2x2"}, {"size": "1x1"})),
     ("images/dall-e-2-plain", pictures({"url": "u", "revised_prompt": "x"}, model="dall-e-3"),

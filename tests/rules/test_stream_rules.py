@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import tracemalloc
 
 import pytest
 from assistant_examples import STREAMS
 
+from assay.generate.media_values import picture
 from assay.rules.catalogue import standard
 from assay.rules.registry import Exchange
 
@@ -241,6 +243,12 @@ END = typed(ALL_HEARD, text="aa")
 SPEECH = typed("speech.audio.delta", "speech.audio.done")
 SPENT = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 4}
 
+
+def drawn(width, height):
+    """An image of a size, as base64."""
+    return base64.b64encode(picture("webp", size=(width, height))).decode()
+
+
 MEDIA = [
     ("createImage", "images-stream/completed", {}, typed(COMPLETED), typed(PARTIAL[:-5])),
     ("createImage", "images-stream/completed", {"n": 2}, typed(COMPLETED, COMPLETED), typed(COMPLETED)),
@@ -251,6 +259,10 @@ MEDIA = [
     ("createImage", "images-stream/partial-index", {"partial_images": 1},
      [*typed(PARTIAL, partial_image_index=0), *typed(COMPLETED)],
      [*typed(PARTIAL, partial_image_index=1), *typed(COMPLETED)]),
+    ("createImage", "images-stream/bytes-size", {"size": "64x64"}, typed(COMPLETED, b64_json=drawn(64, 64)),
+     typed(COMPLETED, b64_json=drawn(64, 65))),
+    ("createImageEdit", "images-stream/bytes-size", {}, typed(COMPLETED, b64_json=drawn(9, 9), size="9x9"),
+     typed(COMPLETED, b64_json=drawn(9, 9), size="8x9")),
     ("createTranscription", "audio-stream/done", {}, [*typed(HEARD, HEARD, delta="a"), *END], typed(HEARD, delta="a")),
     ("createTranscription", "audio-stream/done", {}, typed("error"), [*typed(HEARD, HEARD, delta="a"), *END, *END]),
     ("createTranscription", "audio-stream/text", {"response_format": "diarized_json"}, END,

@@ -1,4 +1,4 @@
-"""Images and sound as bytes, made from nothing: square PNGs, with and without transparency, and files of silence.
+"""Images and sound as bytes, made from nothing: images of one shade, square PNGs, and files of silence.
 
 The rule of this module: deterministic and small; the same arguments give the same bytes.
 """
@@ -19,7 +19,7 @@ _GREY_ALPHA, _GREY = 4, 0
 _RATE, _PERIOD = 8000, 20  # samples a second, and samples of one wave: a tone of 400 Hertz
 _SILENCE, _SWING = 128, 48
 
-# The same 2 x 2 grey pixels, as no more than a library can compress.
+# 2 x 2 grey pixels, as no more than a library can compress.
 _JPEG = (
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP" + "/" * 86 + "wAALCAACAAIBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAA"
     "AAAAAAAAAAAAAAAAD/2gAIAQEAAD8AP//Z"
@@ -29,10 +29,18 @@ _WEBP = "UklGRh4AAABXRUJQVlA4TBEAAAAvAUAAAAdQwAIWsP+BiOh/AAA="
 
 def png(side: int = 8, shade: int = 128, *, transparent: bool = False) -> bytes:
     """A square PNG of ``side`` x ``side`` pixels in one shade of grey (0 to 255); transparent on its left half."""
+    if not transparent:
+        return _grey(side, side, shade)
     pixels = bytes([shade, 0]) * (side // 2) + bytes([shade, 255]) * (side - side // 2)
-    row = b"\x00" + (pixels if transparent else bytes([shade]) * side)
-    head = struct.pack(">IIBBBBB", side, side, 8, _GREY_ALPHA if transparent else _GREY, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(row * side, 9)), (b"IEND", b""))
+    return _png(struct.pack(">IIBB", side, side, 8, _GREY_ALPHA), (b"\x00" + pixels) * side)
+
+
+def _grey(width: int, height: int, shade: int) -> bytes:
+    return _png(struct.pack(">IIBB", width, height, 8, _GREY), (b"\x00" + bytes([shade]) * width) * height)
+
+
+def _png(head: bytes, rows: bytes) -> bytes:
+    chunks = ((b"IHDR", head + bytes(3)), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 
@@ -51,10 +59,33 @@ def wav(seconds: float = 0.5) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body) + len(padding)) + body + padding
 
 
-def picture(kind: str, shade: int = 128) -> bytes:
-    """An image of 2 x 2 pixels as ``png`` (in a shade of grey), ``jpeg`` or ``webp``; any other kind is a PNG."""
-    fixed = {"jpeg": _JPEG, "webp": _WEBP}.get(kind)
-    return base64.b64decode(fixed) if fixed is not None else png(2, shade)
+def picture(kind: str, shade: int = 128, size: tuple[int, int] = (2, 2)) -> bytes:
+    """An image of one shade as ``png``, ``jpeg`` or ``webp`` (these in one grey); any other kind is a PNG.
+
+    ``size`` is width and height in pixels, at most 16384 each.
+    """
+    width, height = size
+    if kind == "jpeg":
+        return _jpeg(width, height)
+    if kind == "webp":
+        return _webp(width, height)
+    return _grey(width, height, shade)
+
+
+def _jpeg(width: int, height: int) -> bytes:
+    """The fixed JPEG in another size: its codes are one bit long, so that a block of 8 x 8 pixels is two zeros."""
+    fixed = base64.b64decode(_JPEG)
+    frame = fixed.index(b"\xff\xc0") + 5
+    bits = 2 * -(-width // 8) * -(-height // 8)
+    scan = bytes(bits // 8) + (bytes([0xFF >> bits % 8]) if bits % 8 else b"")
+    return fixed[:frame] + struct.pack(">HH", height, width) + fixed[frame + 4 : -3] + scan + fixed[-2:]
+
+
+def _webp(width: int, height: int) -> bytes:
+    """The fixed WebP in another size: its one colour costs no bit for a pixel."""
+    fixed = base64.b64decode(_WEBP)
+    flags = struct.unpack_from("<I", fixed, 21)[0] >> 28
+    return fixed[:21] + struct.pack("<I", width - 1 | height - 1 << 14 | flags << 28) + fixed[25:]
 
 
 def sound(form: str) -> bytes:

@@ -19,7 +19,7 @@ from assay.generate.text import words
 from assay.rules.accounting import choices_wanted
 from assay.rules.completions import prompts
 from assay.rules.embeddings import inputs
-from assay.rules.images import images_wanted, is_gpt_image
+from assay.rules.images import images_wanted, is_gpt_image, size_due
 from assay.rules.moderations import verdicts_wanted
 from assay.rules.read import at, integer, listed, objects
 
@@ -36,6 +36,7 @@ __all__ = [
 _LONGEST_VECTOR = 4
 _NO_VECTOR = 1_000_000  # no model has as many dimensions, and no test waits for them
 _VARIED = 20
+_SMALL, _WIDEST = "2x2", 4096  # a size where any will do, and the longest side that is drawn
 _FLOATS = (0.0, 0.5, -0.25, 1.0)
 
 
@@ -158,9 +159,13 @@ def embeddings(source: Source, parts: Parts, reference: str, request: Any) -> An
     return parts.object(source, reference, {"data": data, "model": model_of(request), "usage": counted})
 
 
-def _picture(source: Source, request: Any) -> str:
-    """An image of the output_format that was asked for, as base64."""
-    made = picture(str(at(request, "output_format")), shade=source.below(256))
+def _picture(source: Source, request: Any, told: Any) -> str:
+    """An image of the output_format that was asked for, and of the size that is told or was asked for, as base64."""
+    width, _, height = (size_due(request, told) or _SMALL).partition("x")
+    size = int(width), int(height)
+    if max(size) > _WIDEST:
+        source.give_up()
+    made = picture(str(at(request, "output_format")), source.below(256), size)
     return base64.b64encode(made).decode("ascii")
 
 
@@ -176,14 +181,17 @@ def images(source: Source, parts: Parts, reference: str, request: Any) -> Any:
     same = {"revised_prompt": ABSENT} if plain else {}
     data = []
     for number in range(images_wanted(request) or 1):
-        value = f"https://images.example/{number}.png" if form == "url" else _picture(source, request)
+        value = f"https://images.example/{number}.png" if form == "url" else ""
         other = "b64_json" if form == "url" else "url"
         data.append(parts.object(source, item, {form: value, other: ABSENT, **same}))
     usage = parts.below(reference, "usage")
     ties: dict[str, Any] = {"created": moment(source), "data": data, "usage": ABSENT}
     if usage is not None and not plain and source.chance(0.5):
         ties["usage"] = _token_usage(source, parts, usage)
-    return parts.object(source, reference, {**ties, **_as_asked(parts, reference, request)})
+    found = parts.object(source, reference, {**ties, **_as_asked(parts, reference, request)})
+    for image in data if form == "b64_json" else ():
+        image[form] = _picture(source, request, found)
+    return found
 
 
 def _as_asked(parts: Parts, reference: str, request: Any) -> dict[str, Any]:
@@ -224,15 +232,17 @@ def image_events(source: Source, parts: Parts, reference: str, request: Any) -> 
     made: dict[str, Any] = {"created_at": moment(source)}
     most = integer(at(request, "partial_images")) or 0
     for number in range(source.below(most + 1)) if partial else ():
-        ties = {**made, "b64_json": _picture(source, request), "partial_image_index": number}
+        ties = {**made, "b64_json": "", "partial_image_index": number}
         variant = parts.variant(reference, "type", str(partial)) or reference
-        yield _event(source, parts, reference, str(partial), {**_as_asked(parts, variant, request), **ties})
+        event = _event(source, parts, reference, str(partial), {**_as_asked(parts, variant, request), **ties})
+        yield {**event, "b64_json": _picture(source, request, event)}
     for _ in range(images_wanted(request) or 1) if last else ():
         variant = parts.variant(reference, "type", str(last)) or reference
         usage = parts.below(variant, "usage")
         counted = ABSENT if usage is None else _token_usage(source, parts, usage)
-        ties = {**_as_asked(parts, variant, request), **made, "b64_json": _picture(source, request)}
-        yield _event(source, parts, reference, str(last), {**ties, "usage": counted})
+        ties = {**_as_asked(parts, variant, request), **made, "b64_json": "", "usage": counted}
+        event = _event(source, parts, reference, str(last), ties)
+        yield {**event, "b64_json": _picture(source, request, event)}
 
 
 def _event(source: Source, parts: Parts, reference: str, tag: str, ties: dict[str, Any]) -> Any:

@@ -1,13 +1,13 @@
 """Rules of streamed images: partial images in order, then one completed image for each that was asked for.
 
-The rule of this module: it counts events and keeps no image.
+The rule of this module: it counts events, reads the head of a completed image, and keeps none.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay.rules.images import images_wanted
+from assay.rules.images import images_wanted, size_due, size_of
 from assay.rules.read import at, integer, text
 from assay.rules.registry import Exchange, Reducer, RuleSet
 from assay.rules.streams import is_error
@@ -30,6 +30,11 @@ COMPLETED = rules.stream("completed", "The stream ends with the completed image,
 COUNT = rules.stream("partial-count", "There are at most partial_images partial images for each image.", _ASKED)
 NAME = rules.stream("event-name", "The name of an event is its type.", f"{_DONE}/properties/type", severity="hazard")
 INDEX = rules.stream("partial-index", "The partial images of one image are numbered 0, 1, 2.", _PARTIAL)
+SIZE = rules.stream(
+    "bytes-size",
+    "The bytes of a completed image have the size that its event tells, or else the one that was asked for.",
+    f"{_DONE}/properties/size",
+)
 
 
 @rules.reducer
@@ -56,9 +61,16 @@ class ImageEvents(Reducer):
             self.once(found, NAME.broken((number,), "the type as the name of the event", "another name", part="event"))
         if self._last.endswith(".completed"):
             self._completed += 1
+            self._read_size(found, number, value)
         elif self._last.endswith(".partial_image"):
             self._read_partial(found, number, integer(at(value, "partial_image_index")))
         return found
+
+    def _read_size(self, found: list[Violation], number: int, event: Any) -> None:
+        due, given = size_due(self.exchange.request, event), size_of(at(event, "b64_json"))
+        if due is not None and given not in (None, due):
+            expected, got = f"an image of {due} pixels", f"one of {given}"
+            self.once(found, SIZE.broken((number, "b64_json"), expected, got, part="event"))
 
     def _read_partial(self, found: list[Violation], number: int, index: int | None) -> None:
         # With several images nobody can tell which one a partial image belongs to.

@@ -14,14 +14,14 @@ from assay.rules import accounting
 from assay.rules.read import at, integer, objects, text
 from assay.rules.registry import Exchange, Rule, RuleSet
 from assay.violation import describe
-from assay.wire.signatures import kind_of
+from assay.wire.signatures import HEAD, kind_of, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from assay.violation import Violation
 
-__all__ = ["images_wanted", "is_gpt_image", "rules"]
+__all__ = ["images_wanted", "is_gpt_image", "rules", "size_due", "size_of"]
 
 rules = RuleSet("images", "createImage", "createImageEdit", "createImageVariation")
 
@@ -30,6 +30,8 @@ _IMAGE = "#/components/schemas/Image/properties"
 _RESPONSE = "#/components/schemas/ImagesResponse/properties"
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _LONGEST, _WIDEST = 3840, 2160
+_STEP = 64
+_HEAD = HEAD // 3 * 4  # in base64
 
 
 def images_wanted(request: Any) -> int | None:
@@ -45,6 +47,31 @@ def images_wanted(request: Any) -> int | None:
 def is_gpt_image(request: Any) -> bool:
     """Whether a request names one of the GPT image models."""
     return (text(at(request, "model")) or "").startswith(("gpt-image-", "chatgpt-image-"))
+
+
+def size_due(request: Any, told: Any) -> str | None:
+    """The size, as ``WxH``, that an image must have by what is told of it, or else by its request; None: any.
+
+    Where nothing is told, a size is due only in steps of 64 pixels, as all that have a name are: the models behind
+    many a server draw in such steps, and it rounds what lies between.
+    """
+    given = text(at(told, "size"))
+    if given is not None:
+        return given if _SIZE.fullmatch(given) else None
+    asked = _SIZE.fullmatch(text(at(request, "size")) or "")
+    return asked[0] if asked and not int(asked[1]) % _STEP and not int(asked[2]) % _STEP else None
+
+
+def size_of(encoded: Any) -> str | None:
+    """The size, as ``WxH``, that the head of an image in base64 tells; None where it tells none.
+
+    A single pixel has no size either: in tests and examples it stands for any image.
+    """
+    try:
+        found = picture(binascii.a2b_base64((text(encoded) or "")[:_HEAD]))
+    except (binascii.Error, ValueError):
+        return None
+    return f"{found.width}x{found.height}" if found and found.width * found.height > 1 else None
 
 
 @rules.request(
@@ -127,6 +154,20 @@ def bytes_format(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
         if head and kind_of(head) != asked:
             got = kind_of(head) or "bytes of another kind"
             yield rule.broken(("data", number, "b64_json"), f"{asked}, as output_format asks", got)
+
+
+@rules.response(
+    "bytes-size",
+    "The bytes of an image have the size that the response tells, or else the one that was asked for.",
+    f"{_REQUEST}/size",
+)
+def bytes_size(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule from the head of each image; a head that does not tell is left alone."""
+    due = size_due(exchange.request, exchange.response)
+    for number, image in objects(at(exchange.response, "data")) if due else ():
+        found = size_of(image.get("b64_json"))
+        if found not in (None, due):
+            yield rule.broken(("data", number, "b64_json"), f"an image of {due} pixels", f"one of {found}")
 
 
 @rules.response(
