@@ -48,6 +48,8 @@ def done(kind, **over):
     return {"type": kind, "call_id": "c", **over}
 
 
+RATED = {"token": "hi", "logprob": -1, "bytes": [], "top_logprobs": []}
+TOP_TWO = {"top_logprobs": 2, "include": ["message.output_text.logprobs"]}
 USED = {"request": {"tools": [FUNCTION]}}
 
 EXAMPLES = [
@@ -129,6 +131,10 @@ EXAMPLES = [
      answer({"type": "file_search_call", "id": "f", "results": []})),
     ("responses/include-unasked",
      answer(said(logprobs=[{}]), request={"include": ["message.output_text.logprobs"]}), answer(said(logprobs=[{}]))),
+    ("responses/top-logprobs-given", answer(said(logprobs=[RATED, {**RATED, "top_logprobs": [{}]}]), request=TOP_TWO),
+     answer(said(logprobs=[RATED, RATED]), request=TOP_TWO)),
+    ("responses/top-logprobs-given", answer(said(logprobs=[]), request=TOP_TWO),
+     answer(said(logprobs=[RATED]), request={**TOP_TWO, "top_logprobs": 1})),
     ("responses/background-begun", answer(status="queued", request={"background": True}),
      answer(request={"background": True})),
 ]  # fmt: skip

@@ -22,6 +22,8 @@ CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments
 TOOLS = [{"type": "function", "function": {"name": "f"}}]
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 LOGPROBS = {"content": [{"token": "hi", "logprob": -1, "bytes": None, "top_logprobs": [{}, {}]}], "refusal": None}
+NO_OTHERS = {"content": [{"token": "h", "logprob": 0, "bytes": None, "top_logprobs": []}, {"token": "i"}]}
+FEW = {"content": [*NO_OTHERS["content"][:1], {"token": "i", "logprob": 0, "bytes": None, "top_logprobs": [{}]}]}
 OTHER_LOGPROBS = {"content": [{"token": "h", "bytes": [104]}, {"token": "\ufffd", "bytes": [111]}]}
 ONE = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
 CITY = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
@@ -70,6 +72,13 @@ def text(*texts, request=None, **over):
     choices = [{"index": i, "text": t, "logprobs": None, "finish_reason": "stop"} for i, t in enumerate(texts or "a")]
     body = {"id": "cmpl-1", "object": "text_completion", "created": NOW, "model": "m", "usage": USAGE}
     return Exchange("createCompletion", request or {}, {**body, "choices": choices, **over})
+
+
+def rated(chosen, top, asked_for, **request):
+    """A text completion with log probabilities of its tokens, and of those beside them."""
+    logprobs = {"token_logprobs": chosen, "top_logprobs": top}
+    made = [{"index": 0, "text": "a", "logprobs": logprobs, "finish_reason": "stop"}]
+    return text(choices=made, request={"logprobs": asked_for, **request})
 
 
 def floats(*numbers):
@@ -234,6 +243,11 @@ EXAMPLES = [
         chat(choice(logprobs=LOGPROBS), request={"logprobs": True, "top_logprobs": 3}),
         chat(choice(logprobs=LOGPROBS), request={"logprobs": True, "top_logprobs": 1}),
     ),
+    ("chat/top-logprobs-given", chat(choice(logprobs=FEW), request={"logprobs": True, "top_logprobs": 3}),
+     chat(choice(logprobs=NO_OTHERS), request={"logprobs": True, "top_logprobs": 3})),
+    ("chat/top-logprobs-given", chat(choice(logprobs=NO_OTHERS), request={"logprobs": True, "top_logprobs": 0}),
+     chat(choice(logprobs=FEW), choice(1, logprobs=NO_OTHERS),
+          request={"logprobs": True, "top_logprobs": 1, "n": 2})),
     ("chat/audio-model", asked(model="gpt-4o-audio-preview", modalities=["audio"]),
      asked(model="gpt-4o-2024-08-06", modalities=["text", "audio"])),
     ("chat/cache-options-model", asked(model="mine", prompt_cache_options={}),
@@ -316,6 +330,9 @@ EXAMPLES = [
      text("a", choices=[{"index": 0, "text": "a", "logprobs": {"top_logprobs": [{"a": -1}]}}], request={"logprobs": 0}),
      text(choices=[{"index": 0, "text": "a", "logprobs": {"top_logprobs": [{"a": 0, "b": 0}]}}],
           request={"logprobs": 0})),
+    ("completions/top-logprobs-given", rated([None, -1], [None, {"a": -1}], 5), rated([-1, -1], [{}, None], 5)),
+    ("completions/top-logprobs-given", rated([None], [None], 1, echo=True, prompt=""), rated([-1], None, 1)),
+    ("completions/top-logprobs-given", rated([-1], None, 0), rated([-1], [], 1)),
     ("completions/logprobs-lengths", text(choices=[{"index": 0, "logprobs": {"tokens": ["a"], "text_offset": [0]}}]),
      text(choices=[{"index": 0, "logprobs": {"tokens": ["a", "b"], "text_offset": [0]}}])),
     ("completions/text-offsets", text(choices=[{"index": 0, "logprobs": {"text_offset": [0, 1]}}]),

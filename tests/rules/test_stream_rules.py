@@ -47,6 +47,14 @@ FIRST, TEXT, STOP = piece(role="assistant", content=""), piece(content="a"), pie
 CALLED = piece(finish="tool_calls")
 GOOD = [FIRST, TEXT, TEXT, STOP, DONE]
 
+TOP_ONE = {"logprobs": True, "top_logprobs": 1}
+
+
+def rated(*others):
+    """A chunk with a token, its log probability, and alternatives."""
+    return piece(content="a", logprobs={"content": [{"token": "a", "top_logprobs": list(others)}]})
+
+
 CHAT = [
     ("stream/done-missing", {}, [FIRST, STOP, DONE], [FIRST, STOP]),
     ("stream/done-missing", {}, [FIRST, {"error": {"message": "x"}}], [FIRST, STOP]),
@@ -112,6 +120,11 @@ CHAT = [
      [FIRST, piece(content="a", logprobs={"content": [{}]}), piece(content="b"), STOP, DONE],
      [FIRST, piece(content="a"), piece(content="b", logprobs={"content": []}), STOP, DONE]),
     ("chat-stream/logprobs-given", {"logprobs": True}, [FIRST, begin(), CALLED, DONE], None),
+    ("chat-stream/top-logprobs-given", TOP_ONE, [FIRST, rated(), rated({}), STOP, DONE],
+     [FIRST, rated(), rated(), STOP, DONE]),
+    ("chat-stream/top-logprobs-given", {"logprobs": True}, [FIRST, rated(), STOP, DONE], None),
+    ("chat-stream/top-logprobs-given", TOP_ONE, [FIRST, piece(content="a", logprobs={"content": [{}]}), STOP, DONE],
+     None),
     ("chat-stream/logprobs-unasked", {"logprobs": True}, [FIRST, piece(logprobs={"content": [{}]}), STOP, DONE], None),
     ("chat-stream/logprobs-unasked", {}, GOOD, [FIRST, piece(content="a", logprobs={"content": [{}]}), STOP, DONE]),
 ]  # fmt: skip

@@ -155,7 +155,9 @@ def _tokens(source: Source, parts: Parts, place: str, name: str, request: Any, t
     most = integer(at(request, "top_logprobs")) or 0
     found: list[Any] = []
     for piece in pieces(source, text) if token is not None else ():
-        others = [_token(source, other) for other in ("a", "b", "c", "d", "e")[: source.below(most + 1)]]
+        # Some may come without alternatives, but not all.
+        count = source.below(most + 1) if found else most and 1 + source.below(most)
+        others = [_token(source, other) for other in ("a", "b", "c", "d", "e")[:count]]
         found.append(_token(source, piece) | {"top_logprobs": others})
     return found
 

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from assay.violation import Violation
 
-__all__ = ["forced", "may_be_cut", "rules", "stop_sequences", "token_limit", "wants_json"]
+__all__ = [
+    "alternatives_asked",
+    "forced",
+    "have_alternatives",
+    "may_be_cut",
+    "rules",
+    "stop_sequences",
+    "token_limit",
+    "wants_json",
+]
 
 rules = RuleSet("chat", "createChatCompletion")
 
@@ -53,6 +62,17 @@ def may_be_cut(finish_reason: Any) -> bool:
 def wants_json(request: Any) -> bool:
     """Whether the request asks for an answer that is JSON."""
     return at(request, "response_format", "type") in ("json_object", "json_schema")
+
+
+def alternatives_asked(request: Any) -> bool:
+    """Whether the request asks for log probabilities of other tokens than the chosen ones."""
+    return at(request, "logprobs") is True and (integer(at(request, "top_logprobs")) or 0) > 0
+
+
+def have_alternatives(tokens: Any) -> bool | None:
+    """Whether any of some tokens with log probabilities shows alternatives; None where none tells of them."""
+    told = [token["top_logprobs"] for _, token in objects(tokens) if isinstance(token.get("top_logprobs"), list)]
+    return any(told) if told else None
 
 
 def stop_sequences(request: Any) -> list[str]:
@@ -376,3 +396,22 @@ def top_logprobs_count(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
                 place = ("choices", number, "logprobs", "content", position, "top_logprobs")
                 yield rule.broken(place, f"at most {most}, as top_logprobs asks for", describe(found))
                 break
+
+
+@rules.response(
+    "top-logprobs-given",
+    "Alternatives come beside the log probabilities when top_logprobs asks for them.",
+    f"{_REQUEST}/properties/top_logprobs",
+    when="top_logprobs",
+)
+def top_logprobs_given(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule: fewer than asked for may come, and at some place none, but not none anywhere.
+
+    A list that is missing, and log probabilities that are, break other rules. Told once for each choice.
+    """
+    if not alternatives_asked(exchange.request):
+        return
+    for number, choice in _choices(exchange):
+        place = ("choices", number, "logprobs", "content")
+        if have_alternatives(at(choice, "logprobs", "content")) is False:
+            yield rule.broken((*place, 0, "top_logprobs"), "alternatives at one place at least, as asked for", "none")

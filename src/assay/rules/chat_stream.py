@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assay.rules.chat import forced, may_be_cut
+from assay.rules.chat import alternatives_asked, forced, have_alternatives, may_be_cut
 from assay.rules.chunks import Choice, Chunks, declare
 from assay.rules.read import at, is_json, objects, text
 from assay.rules.registry import Exchange, RuleSet
@@ -64,6 +64,11 @@ LOGPROBS = rules.stream(
     f"{_CHUNK}/properties/choices/items/properties/logprobs",
     severity="hazard",
 )
+TOP_GIVEN = rules.stream(
+    "top-logprobs-given",
+    "Alternatives come beside the log probabilities when top_logprobs asks for them.",
+    "#/components/schemas/CreateChatCompletionRequest/properties/top_logprobs",
+)
 MODERATION = rules.stream(
     "moderation-unasked", "moderation comes only when it was asked for.", f"{_CHUNK}/properties/moderation"
 )
@@ -90,12 +95,13 @@ class _Call:
 
 
 class _ChatChoice(Choice):
-    __slots__ = ("calls", "rated", "spoke")
+    __slots__ = ("alternatives", "calls", "rated", "spoke")
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: dict[int, _Call] = {}
         self.spoke = self.rated = False  # whether there was text, and log probabilities
+        self.alternatives: bool | None = None  # whether these showed any; None while no list of them came
 
 
 @rules.reducer
@@ -108,6 +114,7 @@ class ChatChunks(Chunks):
         super().__init__(exchange)
         self._forced = forced(exchange.request)
         self._logprobs_asked = at(exchange.request, "logprobs") is True
+        self._alternatives_asked = alternatives_asked(exchange.request)
         self._kept = 0
         self.watched = self.watched or self._logprobs_asked or _unobscured(exchange.request)
 
@@ -145,6 +152,9 @@ class ChatChunks(Chunks):
             self._read_finish(found, path, state, reason)
         logprobs = choice.get("logprobs")
         state.rated = state.rated or bool(at(logprobs, "content"))
+        if self._alternatives_asked and not state.alternatives:
+            shown = have_alternatives(at(logprobs, "content"))
+            state.alternatives = state.alternatives if shown is None else shown
         if logprobs is not None and not self._logprobs_asked and isinstance(logprobs, dict) and any(logprobs.values()):
             self.tell(found, LOGPROBS, (*path, "logprobs"), "null, as none were asked for", describe(logprobs))
 
@@ -153,6 +163,9 @@ class ChatChunks(Chunks):
         if self._logprobs_asked and state.spoke and state.finish_reason and not state.rated:
             got = f"none in choice {index}"
             self.once(found, LOGPROBS_GIVEN.broken((), "log probabilities, as asked for", got, part="stream"))
+        if state.alternatives is False and state.finish_reason:
+            expected = "alternatives at one place at least, as top_logprobs asks for"
+            self.once(found, TOP_GIVEN.broken((), expected, f"none in choice {index}", part="stream"))
         if may_be_cut(state.finish_reason):
             return
         for number, call in sorted(state.calls.items()):

@@ -148,6 +148,26 @@ def top_logprobs_count(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
                 break
 
 
+@rules.response(
+    "top-logprobs-given",
+    "The most likely tokens come beside the log probabilities when logprobs is 1 or more.",
+    f"{_REQUEST}/logprobs",
+    when="logprobs",
+)
+def top_logprobs_given(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule where a token has a log probability: the first one of an echoed prompt has none.
+
+    Fewer than asked for may come, and at some place none, but not none anywhere.
+    """
+    if (integer(at(exchange.request, "logprobs")) or 0) < 1:
+        return
+    for number, choice in objects(at(exchange.response, "choices")):
+        rated = any(value is not None for value in listed(at(choice, "logprobs", "token_logprobs")))
+        if rated and not any(listed(at(choice, "logprobs", "top_logprobs"))):
+            place = ("choices", number, "logprobs", "top_logprobs")
+            yield rule.broken(place, "the most likely tokens at one place at least, as asked for", "none")
+
+
 @rules.response("logprobs-lengths", "The lists of the log probabilities have the same length.", f"{_LOGPROBS}/tokens")
 def logprobs_lengths(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule; a list that did not come, or came empty, has no length to compare."""

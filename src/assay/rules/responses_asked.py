@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from assay.rules.chat import have_alternatives
 from assay.rules.read import at, integer, is_json, listed, objects, text
 from assay.rules.registry import Exchange, Rule, RuleSet
 from assay.rules.responses_tools import all_shown, offered
@@ -273,6 +274,22 @@ def include_unasked(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
         for path, part in _texts(exchange):
             if part.get("logprobs"):
                 yield rule.broken((*path, "logprobs"), "none, as include does not ask for them", "log probabilities")
+
+
+@rules.response(
+    "top-logprobs-given",
+    "Alternatives come beside the log probabilities when top_logprobs asks for them.",
+    f"{_REQUEST}/top_logprobs",
+    when="top_logprobs",
+)
+def top_logprobs_given(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule: fewer than asked for may come, and at some place none, but not none anywhere."""
+    if (integer(at(exchange.request, "top_logprobs")) or 0) < 1:
+        return
+    for path, part in _texts(exchange):
+        if have_alternatives(part.get("logprobs")) is False:
+            place = (*path, "logprobs", 0, "top_logprobs")
+            yield rule.broken(place, "alternatives at one place at least, as asked for", "none")
 
 
 @rules.response(
