@@ -80,6 +80,15 @@ def swaps_embeddings(asked, response, count):
     return _embedded(response, change)
 
 
+def embeds_all_alike(asked, response, count):
+    def change(data):
+        for item in data:
+            if isinstance(item["embedding"], list):
+                item["embedding"] = [0.5] * len(item["embedding"])
+
+    return _embedded(response, change)
+
+
 def embeds_by_chance(asked, response, count):
     def change(data):
         for number, item in enumerate(data):
@@ -116,6 +125,7 @@ TWINS = [
     (counts_prompts_alike, CHAT, "relation/prompt-grows", False),
     (counts_prompts_alike, CHAT, "relation/prompt-tokens", False),
     (swaps_embeddings, EMBED, "relation/embedding-order", True),
+    (embeds_all_alike, EMBED, "relation/embedding-differs", False),
     (embeds_by_chance, EMBED, "relation/embedding-repeatable", False),
     (writes_base64_backwards, EMBED, "relation/embedding-encodings", True),
     (shortens_batches, EMBED, "relation/embedding-length", True),

@@ -111,6 +111,8 @@ class _Relations:
             yield last, "relation/embedding-length", ("data",), "embeddings of one length", f"lengths of {found}"
             return
         hello, world = several[0], several[1]
+        if hello == world and any(hello):
+            yield among, "relation/embedding-differs", ("data", 1), "the embedding of another text", "the same numbers"
         if _cosine(hello, world) < _SAME_VECTOR < _cosine(one[0], world):
             wanted = "the embedding of the input at this place"
             yield among, "relation/embedding-order", ("data", 0), wanted, "that of another input"

@@ -78,6 +78,7 @@ RULES: dict[str, Rule] = {
         ("stream-text", "hazard", "A repeatable answer is the same one when it is streamed."),
     )),
     **_rules("relation", _EMBEDDING, (
+        ("embedding-differs", "hazard", "Different texts have different embeddings."),
         ("embedding-encodings", "violation", "An embedding in base64 is the one that comes as numbers."),
         ("embedding-length", "violation", "The embeddings of one model have one length, unless dimensions asks."),
         ("embedding-order", "violation", "Each of several inputs gets its own embedding, and not that of another."),

@@ -148,7 +148,8 @@ def embeddings(source: Source, parts: Parts, reference: str, request: Any) -> An
     for number in range(1 if count is None else count):
         # Long and many vectors repeat one number: it is their length and count that a client relies on.
         varied = size <= _LONGEST_VECTOR and number < _VARIED
-        vector = [source.pick(_FLOATS) for _ in range(size)] if varied else [0.5] * size
+        vector = [source.pick(_FLOATS) for _ in range(size - 1)] if varied else [0.5] * (size - 1)
+        vector.append(0.5)  # nothing is similar to a vector of zeros
         value: Any = vector
         if encoded:
             value = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode("ascii")

@@ -1,15 +1,17 @@
 """Rules of embeddings: one vector for each input, of the asked length and encoding.
 
-The rule of this module: vectors are long, so a rule looks at their type and length and never at each number.
+The rule of this module: vectors are long, so a rule looks at their type, their length and their first number, and at
+the others only where that is zero.
 """
 
 from __future__ import annotations
 
 import binascii
+import re
 from typing import TYPE_CHECKING, Any
 
 from assay.rules import accounting
-from assay.rules.read import at, integer, listed, objects
+from assay.rules.read import at, integer, listed, objects, text
 from assay.rules.registry import Exchange, Rule, RuleSet
 from assay.violation import describe
 
@@ -25,6 +27,9 @@ rules = RuleSet("embeddings", "createEmbedding")
 _REQUEST = "#/components/schemas/CreateEmbeddingRequest/properties"
 _RESPONSE = "#/components/schemas/CreateEmbeddingResponse/properties"
 _BYTES_PER_NUMBER = 4  # float32
+_ZERO = "AAAAA"  # how base64 begins whose first number is 0
+# What every vocabulary has pieces for. Static models know nothing of other texts, and give zeros for them.
+_WORD = re.compile(r"\b[A-Za-z]{2,20}\b")
 _TOKENS = 300_000
 _LENGTHS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
 
@@ -144,6 +149,38 @@ def default_length(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
         if found is not None and found != wanted:
             yield rule.broken(("data", number, "embedding"), f"{wanted} numbers, the length of this model", f"{found}")
             return
+
+
+@rules.response("zero", "The embedding of a text is not all zeros: nothing is similar to it.", f"{_RESPONSE}/data")
+def zero(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
+    """Judge by the rule; told once, and only of texts with a word in them, in their full length.
+
+    A model that only adds up what it knows of each word has nothing to add up for other texts and for tokens without
+    meaning; and what ``dimensions`` leaves of a sparse embedding may well be zeros.
+    """
+    if at(exchange.request, "dimensions") is not None:
+        return
+    for number, item in objects(at(exchange.response, "data")):
+        if _is_zero(item.get("embedding")) and _WORD.search(_input_of(exchange.request, item)):
+            yield rule.broken(("data", number, "embedding"), "numbers that are not all 0", "zeros only")
+            return
+
+
+def _input_of(request: Any, item: dict[str, Any]) -> str:
+    """The text that an embedding is of; empty where it is of tokens, or there is no telling."""
+    given, index = at(request, "input"), integer(item.get("index"))
+    if isinstance(given, list):
+        given = given[index] if index is not None and 0 <= index < len(given) else None
+    return text(given) or ""
+
+
+def _is_zero(embedding: Any) -> bool:
+    """Whether a vector, in either encoding, has numbers and all of them are 0."""
+    if isinstance(embedding, list):
+        return bool(embedding) and embedding[0] == 0 and not any(embedding)
+    if not isinstance(embedding, str) or not embedding.startswith(_ZERO) or length(embedding) is None:
+        return False
+    return not any(binascii.a2b_base64(embedding))
 
 
 @rules.response("equal-lengths", "All embeddings of a response have the same length.", f"{_RESPONSE}/data")
