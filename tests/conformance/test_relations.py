@@ -12,7 +12,7 @@ import pytest
 from in_process import in_process, json_of, rules, run_on, told, with_json
 
 from assay.conformance.answers import said, vectors
-from assay.messages import Response
+from assay.messages import Request, Response
 from assay.reference.server import application
 
 TEXT = ("createChatCompletion", "createCompletion", "createResponse")
@@ -181,6 +181,21 @@ def test_no_tool_call_in_a_stream_is_told(contract, honest):
         return response
 
     result = run_on(contract, silent, operations=CHAT, requests=45)
+    assert "relation/stream-tools" in rules(result), told(result)
+
+
+def test_no_tool_call_in_a_streamed_response_is_told(contract, honest):
+    """A call that must be made, and comes whole but not in the events of a response, is told."""
+
+    def silent(request):
+        asked = json_of(request)
+        if isinstance(asked, dict) and asked.get("stream") and asked.get("tool_choice") == "required":
+            asked.pop("tools")
+            asked.pop("tool_choice")
+            return honest(Request(request.method, request.target, request.headers, orjson.dumps(asked)))
+        return honest(request)
+
+    result = run_on(contract, silent, operations=("createResponse",), requests=45)
     assert "relation/stream-tools" in rules(result), told(result)
 
 

@@ -211,11 +211,42 @@ def renumbered(*stream, **over):
     return [(body["type"], {**body, "sequence_number": number}) for number, body in enumerate(bodies)]
 
 
+def typed(*kinds, **body):
+    """Events of these types, each with the body and named by its type."""
+    return [(kind, {"type": kind, **body}) for kind in kinds]
+
+
 def finished(**over):
     """A whole stream whose function call is finished with other values than were streamed."""
     item = {**RESPONSE["output"][1], **over}
     done = (WHOLE[12][0], {**WHOLE[12][1], "item": item})
     return renumbered(*WHOLE[:12], done, WHOLE[13], response={**RESPONSE, "output": [RESPONSE["output"][0], item]})
+
+
+def unsaid(text):
+    """A whole stream of a message whose text came in no delta."""
+    part = {"type": "output_text", "text": text}
+    item = {**RESPONSE["output"][0], "content": [part]}
+    done = ("response.output_text.done", {**WHOLE[6][1], "text": text})
+    ends = (WHOLE[7][0], {**WHOLE[7][1], "part": part}), (WHOLE[8][0], {**WHOLE[8][1], "item": item})
+    return renumbered(*WHOLE[:4], done, *ends, WHOLE[13], response={**RESPONSE, "output": [item]})
+
+
+def summed(*deltas):
+    """A whole stream of a summary of reasoning, ``ab``, in some deltas."""
+    item = {"id": "rs1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "ab"}]}
+    place = {"item_id": "rs1", "output_index": 0, "summary_index": 0}
+    stem = "response.reasoning_summary"
+    stream = [
+        *WHOLE[:2],
+        *typed("response.output_item.added", output_index=0, item={**item, "summary": []}),
+        *typed(f"{stem}_part.added", **place, part={"type": "summary_text", "text": ""}),
+        *(event for delta in deltas for event in typed(f"{stem}_text.delta", **place, delta=delta)),
+        *typed(f"{stem}_text.done", **place, text="ab"),
+        *typed("response.output_item.done", output_index=0, item=item),
+        WHOLE[13],
+    ]
+    return renumbered(*stream, response={**RESPONSE, "output": [item]})
 
 
 LISTED = (WHOLE[9][0], {**WHOLE[9][1], "output_index": 4, "item": {"type": "mcp_list_tools"}})
@@ -237,17 +268,16 @@ RESPONSES = [
     ("item-done", WHOLE, events("function_call_arguments.delta", "function_call_arguments.done", "output_item.done")),
     ("part-added", WHOLE, events("content_part.added")),
     ("text-joined", WHOLE, events(output_text_delta={"delta": "x"})),
+    ("deltas-missing", WHOLE, events("output_text.delta")),
+    ("deltas-missing", unsaid(""), unsaid("ab")),
+    ("whole-only", summed("a", "b"), summed()),
+    ("whole-only", WHOLE, events("function_call_arguments.delta")),
     ("text-done", WHOLE, events("output_text.done", "content_part.done")),
     ("text-done", WHOLE, events("function_call_arguments.done", "function_call_arguments.delta")),
     ("item-final", WHOLE, finished(arguments="[]")),
     ("response-final", WHOLE, events(completed={"response": {**RESPONSE, "output": []}})),
     ("usage-sums", WHOLE, events(completed={"response": {**RESPONSE, "usage": WRONG_USAGE}})),
 ]
-
-
-def typed(*kinds, **body):
-    """Events of these types, each with the body and named by its type."""
-    return [(kind, {"type": kind, **body}) for kind in kinds]
 
 
 PARTIAL, COMPLETED = "image_generation.partial_image", "image_generation.completed"

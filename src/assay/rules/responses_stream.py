@@ -53,6 +53,16 @@ PART_ADDED = rules.stream(
 TEXT_JOINED = rules.stream(
     "text-joined", "The deltas join to the text that is told at the end.", "#/components/schemas/ResponseTextDoneEvent"
 )
+DELTAS_MISSING = rules.stream(
+    "deltas-missing", "Text that is told whole came in deltas before.", "#/components/schemas/ResponseTextDeltaEvent"
+)
+# A hazard, for the service itself is known to send arguments so (of gpt-5.3-codex-spark), and clients to lose them.
+WHOLE_ONLY = rules.stream(
+    "whole-only",
+    "The arguments of a function call, and summaries, come in deltas before they are told whole.",
+    "#/components/schemas/ResponseFunctionCallArgumentsDeltaEvent",
+    severity="hazard",
+)
 PART_DONE = rules.stream(
     "part-done",
     "A part is done after its text, with the same text.",
@@ -95,6 +105,13 @@ _PARTS = {
     "response.output_text": "content",
     "response.refusal": "content",
     "response.reasoning_summary_text": "summary",
+}
+# Of these at least one piece must have come before the whole.
+_IN_DELTAS = {
+    "response.output_text": DELTAS_MISSING,
+    "response.refusal": DELTAS_MISSING,
+    "response.reasoning_summary_text": WHOLE_ONLY,
+    "response.function_call_arguments": WHOLE_ONLY,
 }
 
 # The types of parts whose text is streamed.
@@ -227,7 +244,10 @@ class ResponseEvents(Progress):
         if stem == "response.function_call_arguments" and (name := text(event.get("name"))) is not None:
             self._names[key[1]] = name
         joined = self._texts.get(key)
-        if joined is not None and whole is not None and joined != whole:
+        if joined is None and whole is not None and whole[0] and stem in _IN_DELTAS and len(self._texts) < ITEMS_KEPT:
+            expected = f"{stem}.delta of this part before its whole, of {whole[0]} characters"
+            self.tell(found, _IN_DELTAS[stem], (_WHOLE[stem],), expected, "none")
+        elif joined is not None and whole is not None and joined != whole:
             expected = f"the {joined[0]} characters of the deltas"
             self.tell(found, TEXT_JOINED, (_WHOLE[stem],), expected, f"other text, of {whole[0]} characters")
 
