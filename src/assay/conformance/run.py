@@ -332,7 +332,9 @@ class _Phases:
             shares = {o.id: n for o, n in zip(hungry, plan.spread(budget, weights), strict=True) if n}
             used = self._spent(phase, [o for o in hungry if o.id in shares], shares)
             budget -= sum(used.values())
-            hungry = [o for o in self._open() if used.get(o.id, 0) >= shares.get(o.id, 1)]
+            # Who got nothing in this round may get something in the next.
+            fed = [o for o in hungry if used.get(o.id, 0) >= shares.get(o.id, 0)]
+            hungry = [o for o in fed if not self.result.tallies[o.id].closed]
 
     def _spent(self, phase: str, operations: list[Operation], shares: dict[str, int]) -> dict[str, int]:
         """Let operations spend their shares of a phase; return what each has really sent."""
