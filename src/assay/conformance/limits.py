@@ -12,7 +12,9 @@ from urllib.parse import urlencode
 import orjson
 
 from assay.messages import Request
-from assay.wire.media import is_json
+from assay.wire.media import essence, is_json
+from assay.wire.multipart import FilePart, write_multipart
+from assay.wire.parts import split_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +75,8 @@ LIMITS: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
     ("POST", "/moderations"): {"no input": {"input": DROP}},
     ("POST", "/images/generations"): {"n above 10": {"n": 11}, "unknown quality": {"quality": "superb"}},
     ("POST", "/audio/speech"): {"speed above 4": {"speed": 5}, "long input": {"input": "a " * 2049}},
+    ("POST", "/audio/transcriptions"): {"unknown format": {"response_format": "stenography"}},
+    ("POST", "/files"): {"unknown purpose": {"purpose": "juggling"}},
     ("POST", "/uploads"): {"negative size": {"bytes": -1}},
     ("POST", "/batches"): {"unknown window": {"completion_window": "1h"}},
     ("POST", "/fine_tuning/jobs"): {"long suffix": {"suffix": "a" * 65}, "negative seed": {"seed": -1}},
@@ -93,10 +97,24 @@ def limits(operation: Operation, example: Request) -> Iterator[tuple[str, Reques
         path = example.target.partition("?")[0]
         yield from ((name, Request("GET", f"{path}?{urlencode(change)}")) for name, change in changes.items())
         return
-    if not changes or not is_json(example.headers.content_type or ""):
-        return
-    value = orjson.loads(example.body) if example.body else {}
     for name, change in changes.items():
-        merged = {**value, **change}
-        body = {field: item for field, item in merged.items() if item is not DROP}
-        yield name, Request(example.method, example.target, example.headers, orjson.dumps(body))
+        body = _changed(example, change)
+        if body is not None:
+            yield name, Request(example.method, example.target, example.headers, body)
+
+
+def _changed(example: Request, change: dict[str, Any]) -> bytes | None:
+    """The body of a request with other fields, as JSON or as a form, as it was; None where it is neither."""
+    content_type = example.headers.content_type or ""
+    if content_type.startswith("multipart/form-data"):
+        kept = [
+            FilePart(part.name, part.filename, part.content_type, part.data)
+            for part in split_parts(example.body, content_type)
+            if part.name not in change
+        ]
+        given = {field: item for field, item in change.items() if item is not DROP}
+        return write_multipart(given, kept, essence(content_type)[1]["boundary"])
+    if not is_json(content_type):
+        return None
+    merged = {**(orjson.loads(example.body) if example.body else {}), **change}
+    return orjson.dumps({field: item for field, item in merged.items() if item is not DROP})

@@ -16,11 +16,13 @@ from assay.conformance.limits import LIMITS
 from assay.conformance.probing import Probing
 from assay.conformance.protocol import BESIDES, MALFORMED, rank
 from assay.conformance.relations import RELATED
+from assay.conformance.scenes import scenes
 from assay.generate.cases import cases
 from assay.generate.dials import DIALS
 
 if TYPE_CHECKING:
     from assay.conformance.result import Options
+    from assay.conformance.scenes import Scene
     from assay.contract import Contract
     from assay.model import Operation
 
@@ -120,8 +122,11 @@ def _flows(contract: Contract, shares: list[Share], left: int) -> int:
 
 def _scenarios(contract: Contract, operation: Operation, model: str) -> tuple[str, ...]:
     """The labels of the scenarios that this contract allows."""
-    made = plan.scenarios(operation, model)
-    return tuple(label for label, request in made if contract.check_request(request).ok)
+    return tuple(_label(scene) for scene in scenes(contract.check_request, operation, (model,)))
+
+
+def _label(scene: Scene) -> str:
+    return f"{scene.name} ({' + '.join(part.name for part in scene.parts)})" if scene.parts else scene.name
 
 
 def _can(contract: Contract, probing: Probing, phase: str, operation: Operation) -> bool:

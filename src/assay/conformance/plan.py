@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from assay.conformance.result import Tally
-from assay.conformance.scenarios import EARLIER, MODEL, SCENARIOS, kind
+from assay.conformance.scenarios import kind
 from assay.errors import UsageError
 from assay.messages import Request, Response
 
@@ -24,21 +24,31 @@ if TYPE_CHECKING:
     from assay.model import Api, Operation
 
 __all__ = [
-    "DELETES", "FLOWS", "PHASES", "candidates", "identity", "is_below", "levels", "models_request", "opened", "place",
-    "scenarios", "select", "served", "spread",
+    "DELETES", "FLOWS", "PHASES", "candidates", "fitting", "identity", "is_below", "levels", "models_request", "opened",
+    "place", "select", "served", "spread",
 ]  # fmt: skip
 
 _OK = 200
-_DEFAULTS = {"embedding": "text-embedding-3-small", "moderation": "omni-moderation-latest"}
+_DEFAULTS = {
+    "embedding": "text-embedding-3-small",
+    "moderation": "omni-moderation-latest",
+    "image": "dall-e-2",
+    "speech": "tts-1",
+    "transcription": "whisper-1",
+}
 _DEFAULT = "gpt-4o-mini"
 # Words in the names of models that say what they are for.
 _MARKS = {
     "embedding": ("embed", "bge", "e5", "gte", "minilm", "sentence"),
     "moderation": ("moderation", "guard"),
     "image": ("dall", "image", "diffusion", "flux"),
-    "audio": ("whisper", "tts", "audio", "transcribe", "speech"),
+    "speech": ("tts", "speech"),
+    "transcription": ("whisper", "transcribe"),
+    "audio": ("audio",),
     "other": ("rerank", "realtime", "sora"),
 }
+# What may fit where nothing is known to.
+_BROADER = {"speech": "audio", "transcription": "audio"}
 _TRIED = 4  # models tried for one operation before it is given up
 FLOWS = 0.95
 """The share of the requests left that flows may spend, all together."""
@@ -120,39 +130,23 @@ def served(response: Response) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
 
 
+def fitting(models: Iterable[str], path: str) -> tuple[str, ...]:
+    """The models whose names say that they are for an operation, those that say it plainly first."""
+    wanted = kind(path)
+    marked = [(name, _marks(name)) for name in models]
+    plainly = [name for name, marks in marked if wanted in marks]
+    return (*plainly, *(name for name, marks in marked if wanted not in marks and _BROADER.get(wanted) in marks))
+
+
 def candidates(models: Iterable[str], path: str) -> tuple[str, ...]:
     """The models to try for an operation, those whose names fit first."""
-    wanted = kind(path)
-    fitting: list[str] = []
-    plain: list[str] = []
-    for name in models:
-        marks = [what for what, words in _MARKS.items() if any(word in name.lower() for word in words)]
-        if wanted in marks:
-            fitting.append(name)
-        elif not marks:
-            plain.append(name)
-    names = [*fitting, *plain] or [*models]
-    return tuple(names[:_TRIED]) or (_DEFAULTS.get(wanted, _DEFAULT),)
+    models = [*models]
+    names = [*fitting(models, path), *(name for name in models if not _marks(name))] or models
+    return tuple(names[:_TRIED]) or (_DEFAULTS.get(kind(path), _DEFAULT),)
 
 
-def scenarios(operation: Operation, model: str, earlier: str = EARLIER) -> list[tuple[str, Request]]:
-    """The labelled feature scenarios of an operation, with the names filled in.
-
-    ``earlier`` is the id of an object that the operation made before; without one, what needs it is left out.
-    """
-    made: list[tuple[str, Request]] = []
-    names = {MODEL: model, EARLIER: earlier}
-    for label, body in SCENARIOS.get((operation.method, operation.path), {}).items():
-        target = operation.bases[0] + operation.path.replace(MODEL, model)
-        if body is None:
-            made.append((label, Request(operation.method, target)))
-            continue
-        if not earlier and EARLIER in body.values():
-            continue
-        filled = {name: names.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
-        headers = {"content-type": "application/json"}
-        made.append((label, Request(operation.method, target, headers, orjson.dumps(filled))))
-    return made
+def _marks(name: str) -> list[str]:
+    return [what for what, words in _MARKS.items() if any(word in name.lower() for word in words)]
 
 
 def identity(response: Response | None) -> str:

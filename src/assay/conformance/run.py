@@ -25,6 +25,7 @@ from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
 from assay.conformance.probing import Probing
 from assay.conformance.protocol import important, questions, wrong_key
 from assay.conformance.relations import RELATED, relate
+from assay.conformance.scenes import scenes
 from assay.conformance.search import search
 from assay.conformance.trial import Trial
 from assay.conformance.workers import each
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from assay.conformance.flows.steps import Flow
     from assay.conformance.journal import Journal
     from assay.conformance.result import Result, Tally, Target, Watch
+    from assay.conformance.scenes import Scene
     from assay.contract import Contract
     from assay.generate.cases import Case
     from assay.messages import Request
@@ -110,6 +112,7 @@ class _Phases:
         self.probings: dict[str, Probing] = {}
         self.memory = Memory()
         self.keyless: set[str] = set()
+        self.limited: set[str] = set()
 
     def run(self) -> None:
         """Go through all phases; ``Enough`` and ``Dead`` end them."""
@@ -180,24 +183,40 @@ class _Phases:
         """
         self.watch.begin("scenarios", operation.id)
         tally = self._tally(operation)
-        made: list[tuple[str, Request]] = []
-        for tally.model in plan.candidates(models, operation.path):
-            made = plan.scenarios(operation, tally.model)
-            if not made:
-                return []
-            self.trial.attempt(operation, made[0][1], valid=True, scenario=made[0][0])
+        candidates = plan.candidates(models, operation.path)
+        tally.model = candidates[0]
+        for model in candidates:
+            first = next(scenes(self.trial.verdict, operation, (model,)), None)
+            if first is None:
+                continue
+            tally.model = model
+            self.trial.attempt(operation, first.request, valid=True, scenario=first.name)
             if tally.accepted or tally.closed or not tally.refusals:
                 break
-        if tally.sent and not tally.accepted:
+        if not tally.sent:
+            return []
+        if not tally.accepted:
             tally.closed = tally.closed or next(iter(tally.refusals), "its simplest valid request is not accepted")
         latest = self.trial.latest.get(operation.id)
-        made = plan.scenarios(operation, tally.model, plan.identity(latest.response if latest else None))
-        return [partial(self._scenario, operation, *one) for one in made[1:]]
+        others = (model for model in plan.fitting(models, operation.path) if model != tally.model)
+        earlier = plan.identity(latest.response if latest else None)
+        _, *made = scenes(self.trial.verdict, operation, (tally.model, *others), earlier)
+        return [partial(self._scenario, operation, scene) for scene in made]
 
-    def _scenario(self, operation: Operation, name: str, request: Request) -> None:
-        """Play a scenario that is not the first of its operation."""
-        if not self.result.tallies[operation.id].closed:
-            self.trial.attempt(operation, request, valid=True, scenario=name)
+    def _scenario(self, operation: Operation, scene: Scene) -> None:
+        """Play a scene that is not the first of its operation; one of several features in parts, if need be."""
+        if self.result.tallies[operation.id].closed:
+            return
+        if not scene.parts:
+            self.trial.attempt(operation, scene.request, valid=True, scenario=scene.name)
+            return
+        tell = self.trial.together(operation, scene.request, scene.name)
+        if tell is None:
+            return
+        for part in scene.parts:
+            self._scenario(operation, part)
+        if all(self.trial.accepted(operation, part.name) for part in scene.parts):
+            tell()  # it is all of them together that this target does not take
 
     def _authentication(self) -> None:
         """A key that was given must be asked for: what was accepted with it is sent without it, and with another."""
@@ -285,7 +304,9 @@ class _Phases:
 
     def _limits(self) -> None:
         """Send what servers most often let pass, where a request to be broken was accepted; each once."""
-        examples = [(operation, self.result.tallies[operation.id].example) for operation in self._open()]
+        opened = [operation for operation in self._open() if operation.id not in self.limited]
+        examples = [(operation, self.result.tallies[operation.id].example) for operation in opened]
+        self.limited.update(operation.id for operation, example in examples if example is not None)
         self._each(
             partial(self._limit, operation, *one)
             for operation, example in examples

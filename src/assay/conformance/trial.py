@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from assay.conformance.checks import Exchange, absent, judge, no_answer, server_down
@@ -74,13 +75,39 @@ class Trial:
             return frozenset()
         self.result.counts.add(self._observer.observe(request, verdict))
         violations, exchange = self._exchanged(exchange)
-        if scenario and exchange.response is not None and len(exchange.response.body) <= _REMEMBERED:
-            self.scenes[operation.id, scenario] = exchange
+        self._remember(exchange)
         shown = self._told(exchange, violations, again=True)
         self._seen[request] = shown
         if site is not None and not shown:
             self._refused[site] += 1
         return shown
+
+    def together(self, operation: Operation, request: Request, scenario: str) -> Callable[[], object] | None:
+        """Ask for several features in one valid request; what it shows is told at once where it is accepted.
+
+        Else nobody knows which of them it was: nothing is told, and what comes back tells it after all.
+        """
+        exchange = Exchange(operation, request, scenario=scenario)
+        verdict = self.verdict(request)
+        self.result.counts.add(self._observer.observe(request, verdict))
+        tally = self.result.tallies[operation.id]
+        refusals = tally.refusals.copy()
+        violations, exchange = self._exchanged(exchange)
+        self._remember(exchange)
+        if _accepted(exchange):
+            self._told(exchange, violations, again=True)
+            return None
+        tally.refusals = refusals
+        return partial(self._told, exchange, violations, again=True)
+
+    def accepted(self, operation: Operation, scenario: str) -> bool:
+        """Whether a scenario was played and accepted."""
+        exchange = self.scenes.get((operation.id, scenario))
+        return exchange is not None and _accepted(exchange)
+
+    def _remember(self, exchange: Exchange) -> None:
+        if exchange.scenario and exchange.response is not None and len(exchange.response.body) <= _REMEMBERED:
+            self.scenes[exchange.operation.id, exchange.scenario] = exchange
 
     def play(
         self, operation: Operation, request: Request, *, again: bool = True, gone: bool = False, firm: bool = False
@@ -233,6 +260,11 @@ class Trial:
         tally.late += 1
         if tally.late >= _TIME_OUTS:
             tally.closed = f"{_TIME_OUTS} time-outs in a row"
+
+
+def _accepted(exchange: Exchange) -> bool:
+    response = exchange.response
+    return response is not None and not response.broken and response.status < _BAD_REQUEST
 
 
 def _proven(exchange: Exchange, verdict: Verdict, *, valid: bool) -> Exchange | None:
