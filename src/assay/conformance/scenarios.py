@@ -201,7 +201,7 @@ SCENARIOS: dict[tuple[str, str], tuple[Scenario, ...]] = {
         _chat("stream of tools", messages=_BOTH, tools=[_WEATHER, _TIME], max_tokens=64, stream=True),
         _chat("tool required", tools=[_WEATHER], tool_choice="required", max_tokens=64),
         _chat("stream of a tool call", tools=[_WEATHER], tool_choice="required", max_tokens=64, stream=True),
-        _chat("tool named", tools=[_WEATHER], tool_choice=_NAMED, max_tokens=64),
+        _chat("tool named", tools=[_WEATHER], tool_choice=_NAMED),
         _chat("tool result", messages=_ANSWERED, tools=[_WEATHER]),
         _chat(
             "JSON object",
@@ -216,16 +216,16 @@ SCENARIOS: dict[tuple[str, str], tuple[Scenario, ...]] = {
         _completion("stream", stream=True),
         _completion("stream with usage", stream=True, stream_options=_INCLUDE),
         _together(
-            _completion("several prompts, n of each", prompt=["One", "Two"], n=2),
+            _completion("several prompts, n of each, stops", prompt=["One", "Two"], n=2, stop=["\n"]),
             _completion("several prompts", prompt=["One", "Two"]),
             _completion("n", n=2),
+            _completion("stop", stop=["\n"]),
         ),
         _together(
             _completion("echo with logprobs", echo=True, logprobs=2),
             _completion("echo", echo=True),
             _completion("logprobs", logprobs=2),
         ),
-        _completion("stop", stop=["\n"]),
         _together(
             _completion("sampling, one stop and nulls", top_p=0.5, seed=7, stop="\n", n=None, temperature=None),
             _completion("sampling", top_p=0.5, seed=7),
@@ -320,6 +320,7 @@ SCENARIOS: dict[tuple[str, str], tuple[Scenario, ...]] = {
         _spoken("minimal"),
         _spoken("verbose JSON", response_format="verbose_json"),
         _spoken("text", response_format="text"),
+        _spoken("log probabilities", include=["logprobs"]),
         _spoken("stream", _WHISPER, stream=True),
     ),
     ("POST", "/audio/translations"): (_spoken("minimal"),),
