@@ -98,6 +98,15 @@ def embeds_by_chance(asked, response, count):
     return _embedded(response, change)
 
 
+def embeds_nothing(asked, response, count):
+    def change(items):
+        for item in items:
+            if isinstance(item["embedding"], list):
+                item["embedding"] = [0.0] * len(item["embedding"])
+
+    return _embedded(response, change)
+
+
 def writes_base64_backwards(asked, response, count):
     def change(items):
         for item in items:
@@ -126,6 +135,7 @@ TWINS = [
     (counts_prompts_alike, CHAT, "relation/prompt-tokens", False),
     (swaps_embeddings, EMBED, "relation/embedding-order", True),
     (embeds_all_alike, EMBED, "relation/embedding-differs", False),
+    (embeds_nothing, EMBED, "relation/embedding-zero", True),
     (embeds_by_chance, EMBED, "relation/embedding-repeatable", False),
     (writes_base64_backwards, EMBED, "relation/embedding-encodings", True),
     (shortens_batches, EMBED, "relation/embedding-length", True),

@@ -111,7 +111,9 @@ class _Relations:
             yield last, "relation/embedding-length", ("data",), "embeddings of one length", f"lengths of {found}"
             return
         hello, world = several[0], several[1]
-        if hello == world and any(hello):
+        if not any(hello) and not any(world):
+            yield among, "relation/embedding-zero", ("data",), "numbers that tell texts apart", "zeros for every text"
+        elif hello == world:
             yield among, "relation/embedding-differs", ("data", 1), "the embedding of another text", "the same numbers"
         if _cosine(hello, world) < _SAME_VECTOR < _cosine(one[0], world):
             wanted = "the embedding of the input at this place"

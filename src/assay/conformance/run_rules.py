@@ -82,6 +82,7 @@ RULES: dict[str, Rule] = {
         ("embedding-encodings", "violation", "An embedding in base64 is the one that comes as numbers."),
         ("embedding-length", "violation", "The embeddings of one model have one length, unless dimensions asks."),
         ("embedding-order", "violation", "Each of several inputs gets its own embedding, and not that of another."),
+        ("embedding-zero", "violation", "Embeddings are not all zeros, whatever the text."),
         ("embedding-repeatable", "hazard", "The same input gives the same embedding, alone or among others."),
     )),
 }  # fmt: skip

@@ -151,7 +151,12 @@ def default_length(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
             return
 
 
-@rules.response("zero", "The embedding of a text is not all zeros: nothing is similar to it.", f"{_RESPONSE}/data")
+@rules.response(
+    "zero",
+    "The embedding of a text is not all zeros: nothing is similar to it.",
+    f"{_RESPONSE}/data",
+    severity="hazard",
+)
 def zero(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     """Judge by the rule; told once, and only of texts with a word in them, in their full length.
 
