@@ -20,7 +20,6 @@ can forget it. The JSON is a stable format, told apart by ``format``; fields are
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ import orjson
 from assay.conformance.curl import curl
 from assay.conformance.findings import COLUMNS, column
 from assay.conformance.matrix import row, untested
+from assay.conformance.redaction import hidden
 from assay.conformance.statements import sentence
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["Document"]
 
 _BODY = 4000  # characters of a response that are shown, when they are
-_SHORTEST = 4  # characters of a secret; what is shorter stands everywhere
 # Fields of a response whose values tell of the server and of nobody else.
 _TELLING = frozenset(
     ("allow", "cache-control", "connection", "content-encoding", "content-length", "content-type", "date",
@@ -77,11 +76,8 @@ class Document:
         return self.hidden(line)
 
     def hidden(self, text: str) -> str:
-        """A text without the values that the user's header fields have, should a target repeat them in any case."""
-        for secret in self.target.secrets:
-            if len(secret) >= _SHORTEST:
-                text = re.sub(re.escape(secret), "(hidden)", text, flags=re.IGNORECASE)
-        return text
+        """A text without the values that the user's header fields have, should a target repeat them in any form."""
+        return hidden(text, self.target.secrets)
 
     def lines(self, finding: Finding) -> list[str]:
         """What a finding says, for people: its message, its kinds where there are several, where it is stated."""
