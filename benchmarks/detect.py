@@ -23,6 +23,7 @@ import yaml
 
 from assay.adapters.send import Sender
 from assay.adapters.serve import serve
+from assay.conformance.keys import bearer, secrets
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
 from assay.contract import Contract, load
@@ -113,8 +114,8 @@ def _target(url: str, contract: Contract, key: str | None) -> Target:
     bases = {base for operation in contract.operations for base in operation.bases}
     headers = [] if key is None else [("Authorization", f"Bearer {key}")]
     send = Sender(url, headers=headers, timeout=10.0, bases=bases)
-    anonymous = None if key is None else Sender(url, timeout=10.0, bases=bases)
-    return Target(send, send.url, anonymous, send.field_names, send.afresh)
+    anonymous = None if key is None else Sender(url, timeout=10.0, bases=bases).afresh
+    return Target(send, send.url, anonymous, send.field_names, send.afresh, secrets(headers), bearer(headers))
 
 
 def detect(name: str, *, again: bool = True) -> Outcome:

@@ -52,10 +52,10 @@ def in_process(app):
     return send
 
 
-def run_on(contract, send, *, requests=120, operations=(), anonymous=None, seed=0):
-    """Run and return the result."""
-    result = Result(Options(requests=requests, seed=seed, operations=operations))
-    target = Target(send, lambda target: f"http://target{target}", anonymous)
+def run_on(contract, send, *, anonymous=None, key="", **options):
+    """Run with these options, 120 requests unless they say otherwise, and return the result."""
+    result = Result(Options(**{"requests": 120, **options}))
+    target = Target(send, lambda target: f"http://target{target}", anonymous, key=key)
     run(contract, target, result, Quiet(), clock=Clock(sleep=lambda seconds: None))
     return result
 

@@ -306,19 +306,6 @@ def test_an_unreachable_target_is_an_error(contract):
         run_on(contract, nobody)
 
 
-def test_a_key_that_is_not_asked_for_is_one_finding(contract, honest):
-    """Only when a key was given is its enforcement tested; a server that enforces it gives nothing."""
-    result = run_on(contract, honest, requests=100, anonymous=honest)
-    assert [f.violation.rule for f in result.findings] == ["http/authentication"], told(result)
-    locked = in_process(application(judge=contract, key="secret"))
-
-    def keyed(request):
-        fields = [*request.headers.fields, ("authorization", "Bearer secret")]
-        return locked(Request(request.method, request.target, fields, request.body))
-
-    assert not len(run_on(contract, keyed, requests=100, anonymous=locked).findings)
-
-
 def test_rate_limits_are_obeyed(contract, honest):
     """A 429 with Retry-After is waited for and sent again; it is nobody's fault."""
     slept = []

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from assay.adapters.send import Sender
+from assay.conformance.keys import bearer, secrets
 from assay.conformance.result import Target
 from assay.errors import UsageError
 
@@ -31,14 +32,10 @@ def target_at(url: str, contract: Contract, given: dict[str, Any]) -> tuple[str,
     anonymous = None
     if enforced:
         rest = [(name, value) for name, value in headers if name.lower() != "authorization"]
-        anonymous = Sender(url, headers=rest, timeout=given["timeout"], bases=bases, proxy=given["proxy"])
-    return url, Target(send, send.url, anonymous, send.field_names, send.afresh, _secrets(headers))
-
-
-def _secrets(headers: list[tuple[str, str]]) -> tuple[str, ...]:
-    """The values of the user's fields, and what stands behind a scheme such as Bearer, the longest first."""
-    values = {value for _, value in headers} | {value.rpartition(" ")[2] for _, value in headers}
-    return tuple(sorted(values, key=len, reverse=True))
+        # A refusal may leave a body unread, so each of these requests gets a connection of its own.
+        anonymous = Sender(url, headers=rest, timeout=given["timeout"], bases=bases, proxy=given["proxy"]).afresh
+    known = secrets(headers)
+    return url, Target(send, send.url, anonymous, send.field_names, send.afresh, known, bearer(headers))
 
 
 def _key(variable: str | None) -> tuple[str, bool]:

@@ -47,7 +47,8 @@ class Exchange:
 
     ``flaw`` is what the contract has against the request, None for a valid one; ``scenario`` is the name of the
     feature scenario that it plays, or empty; ``then`` the next request on the connection, where only that shows it;
-    ``before`` are the requests that led to it, in their order, where a flow found something.
+    ``before`` are the requests that led to it, in their order, where a flow found something; ``anonymous`` says that it
+    was sent without the user's key.
     """
 
     operation: Operation
@@ -57,6 +58,7 @@ class Exchange:
     flaw: Violation | None = None
     then: Request | None = None
     before: tuple[Request, ...] = ()
+    anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

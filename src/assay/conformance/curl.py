@@ -1,7 +1,8 @@
 """A request as a ``curl`` line that reproduces it, to be pasted into a shell and into a bug report.
 
 The rule of this module: the line sends the same bytes, and no secret stands in it: fields that the user added to
-every request appear as shell variables. The generated body is shown, for we made it.
+every request appear as shell variables, and what was made of the user's key as the text that makes it. The generated
+body is shown, for we made it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def curl(request: Request, url: str, *, secret: Iterable[str] = ()) -> str:
         if name not in request.headers:
             words += ["-H", _variable(name)]
     for name, value in request.headers.fields:
-        words += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
+        words += ["-H", _field(name, value)]
     if not request.body:
         return " ".join(words)
     if "content-type" not in request.headers:
@@ -42,6 +43,12 @@ def _method(request: Request) -> list[str]:
         return ["--head"]
     implied = "POST" if request.body else "GET"
     return [] if request.method == implied else ["-X", shlex.quote(request.method)]
+
+
+def _field(name: str, value: str) -> str:
+    if name.lower() == "authorization" and "OPENAI_API_KEY" in value:
+        return f'"{name}: {value}"'  # a shell makes it
+    return shlex.quote(f"{name}: {value}" if value else f"{name};")
 
 
 def _variable(name: str) -> str:

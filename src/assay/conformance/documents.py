@@ -34,6 +34,7 @@ from assay.conformance.statements import sentence
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from assay.conformance.checks import Exchange
     from assay.conformance.findings import Finding
     from assay.conformance.result import Result, Target
     from assay.generate.coverage import Share
@@ -67,13 +68,18 @@ class Document:
     def curl(self, finding: Finding) -> str:
         """The line that sends a finding's request again; what led to it stands in lines before it."""
         request = finding.exchange.request
-        secret = () if finding.violation.rule == "http/authentication" else self.target.fields
+        secret = self.added(finding.exchange)
         led = (curl(one, self.target.url(one.target), secret=secret) for one in finding.exchange.before)
         line = "\n".join((*led, curl(request, self.target.url(request.target), secret=secret)))
         then = finding.exchange.then
         if then is not None:
             line += f" --next {curl(then, self.target.url(then.target), secret=secret).removeprefix('curl ')}"
         return self.hidden(line)
+
+    def added(self, exchange: Exchange) -> tuple[str, ...]:
+        """The names of the user's fields that an exchange was sent with."""
+        fields = self.target.fields
+        return tuple(name for name in fields if name.lower() != "authorization") if exchange.anonymous else fields
 
     def hidden(self, text: str) -> str:
         """A text without the values that the user's header fields have, should a target repeat them in any form."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from assay.conformance.checks import Exchange
     from assay.conformance.documents import Document
     from assay.conformance.findings import Finding
-    from assay.messages import Request, Response
+    from assay.messages import Response
 
 __all__ = ["har"]
 
@@ -71,7 +71,7 @@ def _entry(document: Document, exchange: Exchange) -> dict[str, Any]:
     return {
         "startedDateTime": (document.began or _NEVER).isoformat(timespec="milliseconds"),
         "time": took,
-        "request": _request(document, exchange.request),
+        "request": _request(document, exchange),
         "response": _none() if response is None else _response(document, response),
         "cache": {},
         "timings": {"send": 0, "wait": took, "receive": 0},
@@ -79,7 +79,8 @@ def _entry(document: Document, exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def _request(document: Document, request: Request) -> dict[str, Any]:
+def _request(document: Document, exchange: Exchange) -> dict[str, Any]:
+    request = exchange.request
     url = document.target.url(request.target)
     made: dict[str, Any] = {
         "method": request.method,
@@ -95,7 +96,7 @@ def _request(document: Document, request: Request) -> dict[str, Any]:
     }
     if request.body:
         made["postData"] = {"mimeType": request.headers.content_type or _UNKNOWN, **_written(request.body)}
-    left_out = [name for name in document.target.fields if name not in request.headers]
+    left_out = [name for name in document.added(exchange) if name not in request.headers]
     if left_out:
         made["comment"] = f"sent with {', '.join(left_out)}, left out here"
     return made

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Judge = Callable[[Exchange], Violation | None]
 
-__all__ = ["BESIDES", "MALFORMED", "NOWHERE", "important", "malformed", "questions", "rank", "wrong_key"]
+__all__ = ["BESIDES", "MALFORMED", "NOWHERE", "important", "malformed", "questions", "rank"]
 
 NOWHERE = "/assay-no-such-path"
 MALFORMED = (9, 3, 3)
@@ -38,9 +38,10 @@ BESIDES = 5
 """How many other requests the first of them gets: doubtful texts, a large body, a method and a path not there."""
 
 _FIRST = ("/chat/completions", "/responses", "/completions", "/embeddings")
-_LARGE = 1_000_000  # bytes of white space, which is legal everywhere in JSON and costs a model nothing
-_OK, _REDIRECT, _FAILED, _NOT_IMPLEMENTED = 200, 300, 500, 501
-_FALSE_KEY = "Bearer sk-assay-0000000000000000000000000000000000000000"
+# Bytes of white space, which is legal everywhere in JSON and costs a model nothing; honest limits lie between the two.
+_LARGE, _MODEST = 1_000_000, 32_000
+_OK, _REDIRECT, _BAD_REQUEST, _BAD_METHOD, _FAILED, _NOT_IMPLEMENTED = 200, 300, 400, 405, 500, 501
+_REFUSED = frozenset({400, 413, 415, 422})  # what is said of a request, and not of who sends it or when
 
 
 def important(result: Result) -> list[Operation]:
@@ -98,13 +99,6 @@ def questions(
         yield partial(one.large, operation)
         yield partial(one.method, operation)
     yield lambda: nowhere(one.nowhere(chosen[0] if chosen else trial.result.operations[0]))
-
-
-def wrong_key(request: Request) -> Request:
-    """A request with a key that nobody gave out."""
-    return Request(
-        request.method, request.target, (*request.headers.fields, ("authorization", _FALSE_KEY)), request.body
-    )
 
 
 class _Protocol:

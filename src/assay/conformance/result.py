@@ -34,7 +34,8 @@ class Target:
 
     ``fresh`` sends on a connection of its own, None where requests share none.
     ``url`` gives the absolute URL of a request's target; ``fields`` names the header fields that ``send`` adds, and
-    ``secrets`` are their values, which no report may repeat, not even where the target does.
+    ``secrets`` are their values, which no report may repeat, not even where the target does. ``key`` is the key that
+    stands behind ``Bearer`` there, empty where there is none.
     """
 
     send: Send
@@ -43,6 +44,7 @@ class Target:
     fields: tuple[str, ...] = ()
     fresh: Send | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from assay.conformance import plan
-from assay.conformance.checks import Exchange, authentication, server_down
+from assay.conformance.checks import server_down
 from assay.conformance.findings import LENIENT
 from assay.conformance.flows.inferred import flows
 from assay.conformance.flows.memory import Memory
 from assay.conformance.flows.player import Player
+from assay.conformance.keys import Keys
 from assay.conformance.limits import limits
 from assay.conformance.pace import Clock, Courier, Dead, Enough, Silent
 from assay.conformance.probing import Probing
-from assay.conformance.protocol import important, questions, wrong_key
+from assay.conformance.protocol import important, questions
 from assay.conformance.relations import RELATED, relate
 from assay.conformance.scenes import scenes
 from assay.conformance.search import search
@@ -52,7 +53,6 @@ __all__ = ["run"]
 _Task = Callable[[], "Iterable[_Task] | None"]
 _UNAUTHORIZED = (401, 403)
 _BULKY = 8000  # bytes of a body
-_WRONG_KEYS = 3  # operations that are asked with a wrong key
 _LENIENT = 3  # kinds of invalid request, accepted by one operation, that are shrunk
 _NEEDS_KEY = (
     "the target refuses these credentials ({}): set OPENAI_API_KEY, name another variable with --key-env, "
@@ -111,8 +111,8 @@ class _Phases:
         self.strategies: dict[str, SearchStrategy[Case]] = {}
         self.probings: dict[str, Probing] = {}
         self.memory = Memory()
-        self.keyless: set[str] = set()
         self.limited: set[str] = set()
+        self.keys = Keys(contract, trial, target)
 
     def run(self) -> None:
         """Go through all phases; ``Enough`` and ``Dead`` end them."""
@@ -121,7 +121,7 @@ class _Phases:
         for level in plan.levels(self._open()):
             self._each([partial(self._scenarios, operation, models) for operation in level])
         self._let_in()
-        self._authentication()
+        self.keys.ask()
         self._relations()
         self._protocol()
         self._limits()
@@ -218,41 +218,6 @@ class _Phases:
         if all(self.trial.accepted(operation, part.name) for part in scene.parts):
             tell()  # it is all of them together that this target does not take
 
-    def _authentication(self) -> None:
-        """A key that was given must be asked for: what was accepted with it is sent without it, and with another."""
-        keys = _WRONG_KEYS
-        for operation in self._open():
-            request = self.result.tallies[operation.id].example
-            if request is None or self.target.anonymous is None:
-                continue
-            self.watch.begin("authentication", operation.id)
-            self.keyless.add(plan.place(operation.path))
-            if self._refused(operation, request, "without a key") and keys:
-                keys -= 1
-                self._refused(operation, wrong_key(request), "with a wrong key")
-
-    def _authentication_of_flows(self) -> None:
-        """The same for what flows have opened: once for each part of the API, by retrieving where that can be done."""
-        for operation in sorted(self._open(), key=lambda one: one.method != "GET"):
-            request, place = self.result.tallies[operation.id].example, plan.place(operation.path)
-            if request is not None and self.target.anonymous is not None and place not in self.keyless:
-                self.keyless.add(place)
-                self.watch.begin("authentication", operation.id)
-                self._refused(operation, request, "without a key")
-
-    def _refused(self, operation: Operation, request: Request, key: str) -> bool:
-        """Whether a request without the user's key is refused, or not answered; else it is told."""
-        try:
-            response = self.courier(request, send=self.target.anonymous)
-        except Silent:
-            return False
-        self.trial.ledger.note(operation, request, response)
-        exchange = Exchange(operation, request, response)
-        broken = authentication(self.contract, exchange, key=key)
-        if broken is not None:
-            self.trial.record(exchange, broken)
-        return broken is None
-
     def _relations(self) -> None:
         """Lay answers of one operation side by side."""
         tallies = self.result.tallies
@@ -285,7 +250,7 @@ class _Phases:
         player.prepare((*first, *second))
         player.play(first, until)
         self._limits()
-        self._authentication_of_flows()
+        self.keys.ask_of_flows()
         player.play(second, until)
         self._limits()
 

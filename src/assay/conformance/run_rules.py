@@ -33,7 +33,8 @@ def _rules(resource: str, source: str, rows: Iterable[tuple[str, Severity, str]]
 
 RULES: dict[str, Rule] = {
     **_rules("http", _HTTP, (
-        ("authentication", "violation", "Where a key is given by name, a call without it or with another is refused."),
+        ("authentication", "violation",
+         "Where a key is given by name, a call without it or with another is refused; under another scheme, a hazard."),
         ("body-unread", "violation", "A connection that stays open serves the next request: what was sent is read."),
         ("broken-response", "violation", "A response comes to its end."),
         ("long-response", "hazard", "A response is not longer than a client can hold."),
