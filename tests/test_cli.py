@@ -32,7 +32,7 @@ def assay(*arguments, **environment):
 
 def test_the_embedded_default_conforms_on_one_screen(tmp_path):
     """Without a URL the reference server is tested, clean, and the result fits on 24 lines; nothing else is left."""
-    done = assay("run", "--max-requests", 200)
+    done = assay("run", "--max-requests", 180)
     assert done.exit_code == 0, done.output
     assert done.stderr == ""
     assert "createChatCompletion" in done.stdout

@@ -47,8 +47,10 @@ def accepting(listener, chat, models):
                     name, _, value = field.partition(b":")
                     fields[name.lower()] = value.strip()
                 body = reader.read(int(fields.get(b"content-length", 0)))
-                if line.startswith(b"PUT ") or fields.get(b"content-type", JSON) != JSON:
-                    connection.sendall(answer(REFUSED, 405 if line.startswith(b"PUT ") else 415))
+                if line.startswith(b"PUT "):
+                    connection.sendall(answer(REFUSED, 405, more=b"Allow: POST\r\n"))
+                elif fields.get(b"content-type", JSON).partition(b";")[0] != JSON:
+                    connection.sendall(answer(REFUSED, 415))
                 elif models(connection) if b"/models" in line else chat(connection, body):
                     return
 

@@ -87,6 +87,7 @@ def test_the_honest_server_is_asked_and_refuses(contract, honest):
     assert {status for request, status in asked if request.method == "PUT"} == {405}
     assert {status for request, status in asked if request.target.endswith(NOWHERE)} == {404}
     assert {status for request, status in asked if len(request.body) > 900_000} == {200}
+    assert {status for request, status in asked if "charset" in (request.headers.content_type or "")} == {200}
     assert sum(status == 400 for _, status in asked) >= MALFORMED[0]
 
 
@@ -95,7 +96,7 @@ def test_words_of_frameworks_are_no_concern(contract, honest):
 
     def framework(request):
         if request.method == "PUT":
-            return Response(405, JSON, b'{"detail":"Method Not Allowed"}')
+            return Response(405, {**JSON, "allow": "POST"}, b'{"detail":"Method Not Allowed"}')
         if request.target.endswith(NOWHERE):
             return Response(404, {"content-type": "text/plain"}, b"404 page not found")
         if len(request.body) > 900_000:
@@ -121,31 +122,68 @@ def test_a_large_body_that_is_not_answered_is_a_hazard(contract, honest):
     assert not result.failed
 
 
-def test_a_wrong_key_is_as_good_as_none(contract, honest):
-    """A server that asks for a key and takes any is told; one that knows its own is not."""
+def test_a_405_without_allow_is_a_hazard(contract, honest):
+    """RFC 9110 wants the methods told, and no client asks for them."""
 
-    def keyed(check):
-        def send(request):
-            given = request.headers.get("authorization", "")
-            return honest(request) if check(given) else refusal(401, "Who are you?", "invalid_api_key")
+    def silent(request):
+        response = honest(request)
+        fields = [pair for pair in response.headers.fields if pair[0].lower() != "allow"]
+        return Response(response.status, fields, response.body) if request.method == "PUT" else response
 
-        return send
+    result = run_on(contract, silent, operations=CHAT, requests=48)
+    assert rules(result) == {"http/allow"}, told(result)
+    assert not result.failed
 
-    for check, expected in ((bool, {"http/authentication"}), (lambda given: given == "Bearer right", set())):
-        anonymous = keyed(check)
 
-        def send(request, anonymous=anonymous):
-            fields = [*request.headers.fields, ("authorization", "Bearer right")]
-            return anonymous(Request(request.method, request.target, fields, request.body))
+def test_a_charset_is_taken(contract, honest):
+    """It means nothing for JSON, whatever words a refusal has; a server error stays one."""
+    for status, rule in ((415, "http/valid-refused"), (400, "http/valid-refused"), (500, "http/server-error")):
 
-        result = run_on(contract, send, operations=CHAT, requests=48, anonymous=anonymous)
-        assert rules(result) == expected, told(result)
+        def narrow(request, status=status):
+            if "charset" in (request.headers.content_type or ""):
+                return refusal(status, "Unsupported media type")
+            return honest(request)
+
+        result = run_on(contract, narrow, operations=CHAT, requests=48)
+        assert rules(result) == {rule}, told(result)
+        assert result.failed
+        assert not any(finding.flaky for finding in result.findings)
+
+
+@pytest.mark.parametrize("limit", [20_000, 100_000])
+def test_a_body_of_32_kilobytes_is_taken(contract, honest, limit):
+    """A limit below it is told, in whatever way it shows; one above it is not, but for the hazard of a silence."""
+
+    def refusing(request):
+        return refusal(413, "too large") if len(request.body) > limit else honest(request)
+
+    def closing(request):
+        if len(request.body) > limit:
+            raise TargetError("no HTTP response from http://target: connection reset by peer")
+        return honest(request)
+
+    def breaking(request):
+        cut = Response(200, JSON, b"", broken="the body ended after 0 bytes, before its end")
+        return cut if len(request.body) > limit else honest(request)
+
+    small = limit < 32_000
+    for twin, rule, hazard in (
+        (refusing, "http/valid-refused", None),
+        (closing, "http/no-response", "http/no-response"),
+        (breaking, "http/broken-response", None),
+    ):
+        result = run_on(contract, twin, operations=CHAT, requests=48)
+        assert rules(result) == ({rule} if small else {hazard} - {None}), told(result)
+        assert result.failed == small
+        if small and rule == "http/valid-refused":
+            (finding,) = result.findings
+            assert "a body of 32" in finding.violation.expected
 
 
 def test_every_broken_text_is_invalid(contract):
     """The contract itself has something against each text, so that no honest refusal is held against anybody."""
     texts = dict(malformed(GOOD))
     assert len(texts) == MALFORMED[0]
-    assert BESIDES == 5
+    assert BESIDES == 6
     for name, request in texts.items():
         assert not contract.check_request(request).ok, name

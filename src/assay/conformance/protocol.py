@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from assay.conformance.checks import Exchange, no_answer, words
+from assay.conformance.checks import Exchange, judge, no_answer, words
 from assay.conformance.flows.asks import route
 from assay.conformance.pace import Silent
 from assay.conformance.run_rules import run_rule
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["BESIDES", "MALFORMED", "NOWHERE", "important", "malformed", "questions", "rank"]
 
 NOWHERE = "/assay-no-such-path"
-MALFORMED = (9, 3, 3)
-"""How many broken texts the most important operations get."""
-BESIDES = 5
-"""How many other requests the first of them gets: doubtful texts, a large body, a method and a path not there."""
+MALFORMED = (9, 1, 1)
+"""How many broken texts the most important operations get; a framework treats them alike wherever they come."""
+BESIDES = 6
+"""How many other requests the first of them gets: doubtful texts, a charset, a large body, a method and a path not
+there."""
 
 _FIRST = ("/chat/completions", "/responses", "/completions", "/embeddings")
 # Bytes of white space, which is legal everywhere in JSON and costs a model nothing; honest limits lie between the two.
@@ -96,6 +97,7 @@ def questions(
     for operation in chosen[:1]:
         for _, request in doubtful(_example(trial.result.tallies[operation.id].example)):
             yield partial(one.odd, operation, request)
+        yield partial(one.charset, operation)
         yield partial(one.large, operation)
         yield partial(one.method, operation)
     yield lambda: nowhere(one.nowhere(chosen[0] if chosen else trial.result.operations[0]))
@@ -114,16 +116,35 @@ class _Protocol:
         """A doubtful text is taken or refused."""
         self._ask(operation, request, self._no_failure)
 
-    def large(self, operation: Operation) -> None:
-        """A large legal body is taken or refused; where the connection breaks, it may be the refusal that was lost."""
+    def charset(self, operation: Operation) -> None:
+        """JSON is taken with a charset too: it means nothing there (RFC 8259, 11), and many clients send it."""
         example = _example(self._trial.result.tallies[operation.id].example)
-        request = _with(example, example.body[:-1] + b" " * _LARGE + b"}")
+        kind = f"{(example.headers.content_type or '').partition(';')[0]}; charset=utf-8"
+        self._ask(operation, _typed(example, kind), partial(self._not_taken, f"Content-Type: {kind}"))
+
+    def large(self, operation: Operation) -> None:
+        """A large legal body is taken or refused; where it is not taken, one that nobody may refuse must be.
+
+        Where the connection breaks, it may be the refusal that was lost.
+        """
+        example = _example(self._trial.result.tallies[operation.id].example)
+        request = _padded(example, _LARGE)
+        lost: Silent | None = None
         try:
-            self._trial.ask(operation, request, self._no_failure)
+            exchange = self._trial.ask(operation, request, self._no_failure)
         except Silent as silent:
-            found = no_answer(self._contract, operation, str(silent), late=True)
+            lost = silent
+        else:
+            response = exchange.response
+            if response is not None and not response.broken and not _BAD_REQUEST <= response.status < _FAILED:
+                return
+        smaller = _padded(example, _MODEST)
+        taken = partial(self._not_taken, f"a body of {len(smaller.body)} bytes")
+        answered = self._ask(operation, smaller, taken)
+        if lost is not None and answered is not None and taken(answered) is None:
+            late = no_answer(self._contract, operation, str(lost), late=True)
             wanted = f"a response to {len(request.body)} bytes, 413 where they are too many"
-            self._trial.record(Exchange(operation, request), replace(found, expected=wanted))
+            self._trial.record(Exchange(operation, request), replace(late, expected=wanted))
 
     def method(self, operation: Operation) -> None:
         """A method that no operation has at this path is refused."""
@@ -154,11 +175,25 @@ class _Protocol:
         wanted = "no server error, whether the request is taken or refused"
         return self._violation(exchange.operation, "http/server-error", wanted, f"status {status}")
 
+    def _not_taken(self, what: str, exchange: Exchange) -> Violation | None:
+        """Against a refusal of what was taken before, but for what must not matter."""
+        response = exchange.response
+        if response is not None and response.broken:
+            return next(iter(judge(self._contract, exchange).violations), None)
+        if _status(exchange) not in _REFUSED:
+            return self._no_failure(exchange)
+        wanted = f"acceptance of a valid request ({what})"
+        return self._violation(exchange.operation, "http/valid-refused", wanted, f"status {_status(exchange)}")
+
     def _no_method(self, exchange: Exchange) -> Violation | None:
         status = _status(exchange)
         if _OK <= status < _REDIRECT:
             wanted = f"status 405 for {exchange.request.method}, which no operation has at this path"
             return self._violation(exchange.operation, "http/method", wanted, f"status {status}")
+        if status == _BAD_METHOD and exchange.response is not None and "allow" not in exchange.response.headers:
+            known = run_rule("http/allow")
+            wanted, place = "the methods of this path in Allow, with status 405", ("allow",)
+            return Violation(known.id, "header", place, wanted, "no such field", known.source, known.severity)
         return self._no_failure(exchange)
 
     def _no_path(self, exchange: Exchange) -> Violation | None:
@@ -187,6 +222,11 @@ def _example(request: Request | None) -> Request:
 
 def _with(request: Request, body: bytes) -> Request:
     return Request(request.method, request.target, request.headers, body)
+
+
+def _padded(request: Request, size: int) -> Request:
+    """The same request with white space in it."""
+    return _with(request, request.body[:-1] + b" " * size + b"}")
 
 
 def _typed(request: Request, content_type: str) -> Request:

@@ -45,6 +45,9 @@ RULES: dict[str, Rule] = {
         ("slow-response", "hazard", "A response ends within the time that a client waits."),
         ("unknown-path", "hazard", "What is not served is refused, and not answered with a success."),
     )),
+    **_rules("http", f"{_HTTP}#section-15.5.6", (
+        ("allow", "hazard", "A refusal with 405 names the methods that there are, in Allow."),
+    )),
     **_rules("http", _ERRORS, (
         ("error-envelope", "violation", "A refusal has the documented shape of an error."),
         ("invalid-accepted", "violation", "A request that breaks the contract is refused (4xx)."),

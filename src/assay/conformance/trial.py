@@ -151,8 +151,9 @@ class Trial:
     def _asked(self, operation: Operation, request: Request) -> Exchange:
         self.result.tallies[operation.id].sent += 1
         self.last = Exchange(operation, request)
-        exchange = replace(self.last, response=self._connection(self.last))
-        self.last = exchange
+        response = self._connection(self.last)
+        self.ledger.note(operation, request, response)
+        exchange = self.last = replace(self.last, response=response)
         return exchange
 
     def prepare(self, operation: Operation, request: Request) -> Exchange | None:
