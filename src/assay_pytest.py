@@ -100,13 +100,20 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     target = config.getoption("--assay-target")
     if target is None:
         return
+    from assay.conformance.run_rules import parted  # noqa: PLC0415
     from assay.errors import AssayError  # noqa: PLC0415
     from assay.testing.target import Asked, Bench, collected  # noqa: PLC0415
 
     option = config.getoption
     try:
         suite = _suite(config)
-        asked = Asked(target, str(config.invocation_params.dir), option("--assay-requests"), option("--assay-model"))
+        asked = Asked(
+            target,
+            str(config.invocation_params.dir),
+            option("--assay-requests"),
+            option("--assay-model"),
+            off=parted(suite.settings.off)[0],
+        )
         bench = Bench(suite.contract(suite.settings), asked)
     except AssayError as error:
         raise pytest.UsageError(f"assay: {error}") from error

@@ -63,6 +63,15 @@ def test_a_rule_is_switched_off_for_a_run():
         assert assay("run", "--plan", name, "chat/citations").exit_code == 0
 
 
+def test_a_rule_of_a_run_can_be_switched_off():
+    """What only a run judges by is no rule of a contract, and is switched off all the same; others still fail."""
+    options = ("run", "--fault", "any-method", "--operation", "createChatCompletion", "--max-requests", 60)
+    assert assay(*options, "--off", "http/allow", "--off", "chat/citations").exit_code == 1
+    silent = assay(*options, "--off", "http/method")
+    assert silent.exit_code == 0, silent.output
+    assert "http/method" not in silent.output
+
+
 async def broken(scope, receive, send):
     """Answer the list of models rightly and everything else with 500."""
     body = b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "us"}]}'

@@ -7,6 +7,7 @@ import asyncio
 
 import orjson
 
+from assay.conformance.findings import Findings
 from assay.conformance.pace import Clock
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
@@ -52,9 +53,9 @@ def in_process(app):
     return send
 
 
-def run_on(contract, send, *, anonymous=None, key="", **options):
+def run_on(contract, send, *, anonymous=None, key="", off=(), **options):
     """Run with these options, 120 requests unless they say otherwise, and return the result."""
-    result = Result(Options(**{"requests": 120, **options}))
+    result = Result(Options(**{"requests": 120, **options}), findings=Findings(off=off))
     target = Target(send, lambda target: f"http://target{target}", anonymous, key=key)
     run(contract, target, result, Quiet(), clock=Clock(sleep=lambda seconds: None))
     return result

@@ -180,6 +180,23 @@ def test_a_body_of_32_kilobytes_is_taken(contract, honest, limit):
             assert "a body of 32" in finding.violation.expected
 
 
+def test_a_rule_that_is_off_is_told_of_nothing(contract, honest):
+    """Nothing is repeated for it either, and other rules go on."""
+    asked = []
+
+    def send(request):
+        asked.append(request)
+        return fails_on_arrays(request, honest) or answers_any_method(request, honest) or honest(request)
+
+    options = {"operations": CHAT, "requests": 48}
+    assert rules(run_on(contract, send, **options)) == {"http/server-error", "http/method"}
+    both = len([one for one in asked if one.method == "PUT"])
+    result = run_on(contract, send, off={"http/method"}, **options)
+    assert rules(result) == {"http/server-error"}, told(result)
+    assert (both, len([one for one in asked if one.method == "PUT"])) == (2, 3)
+    assert not rules(run_on(contract, send, off={"http/method", "http/server-error"}, **options))
+
+
 def test_every_broken_text_is_invalid(contract):
     """The contract itself has something against each text, so that no honest refusal is held against anybody."""
     texts = dict(malformed(GOOD))

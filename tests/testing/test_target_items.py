@@ -15,6 +15,11 @@ def wsgi(environ, start_response):
     return [b'{"object": "list", "data": [{"id": "m"}]}']
 
 
+def failing(environ, start_response):
+    start_response("500 Oops", [("content-type", "application/json")])
+    return [b'{"error": {"message": "a", "type": "b", "param": None, "code": None}}']
+
+
 class Started:
     ready = False
 
@@ -78,6 +83,18 @@ def test_a_finding_is_printed_as_assay_run_does(target) -> None:
             "curl * http://127.0.0.1:*/v1/models",
         ]
     )
+
+
+def test_a_rule_of_a_run_can_be_switched_off(target) -> None:
+    """The setting that names rules of the contract names those of a run too, and an unknown one is refused."""
+    name = ("served:failing", "-k", "listModels and errors")
+    target(*name).assert_outcomes(failed=1)
+    target(*name, "-o", "assay_off=http/method").assert_outcomes(failed=1)
+    ran = target(*name, "-o", "assay_off=http/server-error")
+    assert ran.parseoutcomes().get("failed") is None
+    ran = target(*name, "-o", "assay_off=http/nothing")
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    ran.stderr.fnmatch_lines(["*there is no rule 'http/nothing'*"])
 
 
 def test_a_url_works_too_and_nothing_is_deleted_there(target, reference) -> None:

@@ -32,7 +32,8 @@ A **violation** breaks the contract. A **hazard** is legal but known to break cl
 only violations fail. Switch a rule off by its id: `assay check --off chat/citations FILE`, `assay run --off ...` (or
 `--ignore`), `assay.load("openai", off=["chat/citations"])`. Ids that begin with `schema/` name the keyword of a schema
 that a value breaks, and those with `http/` the framing of a message. Rules that are judged in a **run** alone (of
-several exchanges, of requests made on purpose) belong to `assay run`; [conformance.md](conformance.md) says how.
+several exchanges, of requests made on purpose) belong to `assay run` and `pytest --assay-target`, and are switched off
+there; [conformance.md](conformance.md) says how.
 """
 
 

@@ -22,12 +22,14 @@ from assay.commands import options, reports
 from assay.commands.target import target_at
 from assay.conformance import baseline
 from assay.conformance.documents import Document
+from assay.conformance.findings import Findings
 from assay.conformance.journal import Journal
 from assay.conformance.letter import Letter
 from assay.conformance.outline import outline
 from assay.conformance.report import Live, show, show_plan
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run as test
+from assay.conformance.run_rules import parted
 from assay.contract import load
 from assay.errors import UsageError
 
@@ -91,16 +93,17 @@ def run(url: str | None, **given: Any) -> int:
     _journal_possible(url, given["journal_file"])
     accepted = _baseline(given["baseline_file"], update=given["update_baseline"])
     layer, *more = options.LAYERS[given["layer"]]
-    contract = load(given["description"], overlays=given["overlays"], layer=layer, off=given["off"])
+    silent, off = parted(given["off"])
+    contract = load(given["description"], overlays=given["overlays"], layer=layer, off=off)
     if given["planned"]:
         asked = _options(given)
         _, addressed = target_at(url or "http://127.0.0.1", contract, given)
         shares = outline(contract, asked, keyed=addressed.anonymous is not None)
         show_plan(Console(highlight=False), shares, asked.requests)
         return CLEAN
-    result = Result(_options(given), layer=layer, baseline=accepted)
+    result = Result(_options(given), findings=Findings(off=silent), layer=layer, baseline=accepted)
     if more:
-        result.letter = Letter(load(given["description"], overlays=given["overlays"], layer="strict", off=given["off"]))
+        result.letter = Letter(load(given["description"], overlays=given["overlays"], layer="strict", off=off))
     if url is not None:
         if given["faults"]:
             raise UsageError("--fault is for the embedded server: leave out the URL")

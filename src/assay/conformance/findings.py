@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from assay.conformance.checks import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from assay.conformance.checks import Exchange
     from assay.violation import Violation
@@ -85,15 +85,18 @@ class Finding:
 class Findings:
     """All causes of a run by their keys; iterating gives the findings, in the order in which they were first seen.
 
-    ``letter`` marks all of them as found by the strict layer alone.
+    ``letter`` marks all of them as found by the strict layer alone; violations of the rules ``off`` are none.
     """
 
-    def __init__(self, *, letter: bool = False) -> None:
+    def __init__(self, *, letter: bool = False, off: Collection[str] = ()) -> None:
+        self.off = frozenset(off)
         self._letter = letter
         self._found: dict[Key, Finding] = {}
 
     def add(self, exchange: Exchange, violation: Violation) -> Finding | None:
         """Record a violation; return its finding when it is the first of its cause."""
+        if violation.rule in self.off:
+            return None
         name = key(exchange, violation)
         known = self._found.get(name)
         if known is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from assay.violation import Severity
 
-__all__ = ["RULES", "run_rule"]
+__all__ = ["RULES", "parted", "run_rule"]
 
 _HTTP = "https://www.rfc-editor.org/rfc/rfc9110.html"
 _ERRORS = "#/components/schemas/ErrorResponse"
@@ -96,3 +96,9 @@ RULES: dict[str, Rule] = {
 def run_rule(name: str) -> Rule:
     """The rule of an id."""
     return RULES[name]
+
+
+def parted(off: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Part ids of rules to be switched off: those of a run, and those that a contract has to know."""
+    given = tuple(off)
+    return frozenset(given) & RULES.keys(), tuple(name for name in given if name not in RULES)

@@ -138,7 +138,7 @@ class Trial:
         """
         exchange = self._asked(operation, request)
         found = judge(exchange)
-        if found is not None:
+        if found is not None and found.rule not in self.result.findings.off:
             known = key(exchange, found) in self.result.findings
             self.record(exchange, found)
             finding = self.result.findings.get(key(exchange, found))
@@ -167,6 +167,7 @@ class Trial:
 
     def _told(self, exchange: Exchange, violations: tuple[Violation, ...], *, again: bool) -> frozenset[Key]:
         """Record violations, repeat what shows new ones, and return their causes."""
+        violations = tuple(v for v in violations if v.rule not in self.result.findings.off)
         fresh = [v for v in violations if key(exchange, v) not in self.result.findings]
         for violation in violations:
             self.result.findings.add(exchange, violation)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from assay.adapters.intercept import intercept
+from assay.conformance.run_rules import parted
 from assay.contract import Contract, load
 from assay.errors import UsageError
 from assay.testing.coverage import Coverage, Totals
@@ -99,7 +100,7 @@ class Suite:
                 self._path(settings.description),
                 overlays=[self._path(overlay) for overlay in settings.overlays],
                 layer=settings.layer,
-                off=settings.off,
+                off=parted(settings.off)[1],
                 rules=self.rules,
             )
             self._contracts[key] = made

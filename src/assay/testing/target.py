@@ -16,7 +16,8 @@ import pytest
 from assay.adapters.hosting import application, hosted
 from assay.adapters.send import Sender
 from assay.conformance.documents import Document
-from assay.conformance.findings import COLUMNS, column
+from assay.conformance.findings import COLUMNS, Findings, column
+from assay.conformance.keys import secrets
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
 from assay.errors import AssayError, TargetError
@@ -35,12 +36,16 @@ _STREAM = "text/event-stream"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the options ask for: ``target`` is a URL or ``module:name``, ``requests`` are those for one operation."""
+    """What the options ask for: ``target`` is a URL or ``module:name``, ``requests`` are those for one operation.
+
+    ``off`` are ids of rules that a run judges by, and that are switched off.
+    """
 
     target: str
     folder: str
     requests: int
     model: str | None
+    off: frozenset[str] = frozenset()
 
     @property
     def hosted(self) -> bool:
@@ -66,7 +71,8 @@ class Bench:
         """The result of one operation, and why it could not be tested."""
         known = self._results.get(operation.id)
         if known is None:
-            result = Result(Options(self.asked.model, (operation.id,), self.asked.requests))
+            options = Options(self.asked.model, (operation.id,), self.asked.requests)
+            result = Result(options, findings=Findings(off=self.asked.off))
             try:
                 run(self.contract, self.target[1], result, _Nobody())
             except AssayError as error:
@@ -87,7 +93,7 @@ class Bench:
             headers = [("Authorization", f"Bearer {key}")] if key else []
             bases = {base for operation in self.contract.operations for base in operation.bases}
             send = Sender(url, headers=headers, bases=bases)
-            self._target = url, Target(send, send.url, None, send.field_names, send.afresh, (key,) if key else ())
+            self._target = url, Target(send, send.url, None, send.field_names, send.afresh, secrets(headers))
         return self._target
 
     def document(self, result: Result) -> Document:
@@ -125,13 +131,13 @@ class Probe(pytest.Item):
         tally = result.tallies.get(self._operation.id)
         if error is not None:
             if isinstance(error, TargetError) and tally is not None and (tally.closed or tally.refusals):
-                pytest.skip(tally.closed or next(iter(tally.refusals)))
+                pytest.skip(self._bench.document(result).hidden(tally.closed or next(iter(tally.refusals))))
             raise error
         found = [finding for finding in result.findings if column(finding.violation) == self._kind and finding.fails]
         if found:
             raise _Found(self._bench.document(result), found)
         if tally is not None and tally.closed and not tally.accepted:
-            pytest.skip(tally.closed)
+            pytest.skip(self._bench.document(result).hidden(tally.closed))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Print findings as ``assay run`` does, and what ends a run in one line."""
