@@ -84,6 +84,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--assay-requests", type=int, default=60, metavar="N", help="Requests for one operation of the target (60)."
     )
+    group.addoption(
+        "--assay-baseline", metavar="FILE", help="Findings in this file are known, as for assay run, and fail no item."
+    )
     for name, kind, default, text in _INI:
         parser.addini(name, text, type=kind, default=default)
 
@@ -107,12 +110,14 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     option = config.getoption
     try:
         suite = _suite(config)
+        folder, known = config.invocation_params.dir, option("--assay-baseline")
         asked = Asked(
             target,
-            str(config.invocation_params.dir),
+            str(folder),
             option("--assay-requests"),
             option("--assay-model"),
             off=parted(suite.settings.off)[0],
+            baseline=None if known is None else str(folder / known),
         )
         bench = Bench(suite.contract(suite.settings), asked)
     except AssayError as error:

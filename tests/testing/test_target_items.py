@@ -85,6 +85,27 @@ def test_a_finding_is_printed_as_assay_run_does(target) -> None:
     )
 
 
+BASELINE = """
+format: assay/baseline/1
+findings:
+  - operation: listModels
+    rule: schema/required
+    reason: they know
+"""
+
+
+def test_what_a_baseline_knows_fails_no_item(target, pytester) -> None:
+    """A file for `assay run` serves here too; what it does not know fails, and one that is none is said to be none."""
+    pytester.makefile(".yaml", known=BASELINE, other=BASELINE.replace("listModels", "createEmbedding"), none="a: 1")
+    name = ("served:wsgi", "-k", "listModels and shape")
+    target(*name, "--assay-baseline", "known.yaml").assert_outcomes(passed=1)
+    target(*name, "--assay-baseline", "other.yaml").assert_outcomes(failed=1)
+    for file, line in (("none.yaml", "*assay: --assay-baseline: *none.yaml is no baseline*"), ("no", "*cannot read*")):
+        ran = target(*name, "--assay-baseline", file)
+        assert ran.ret == pytest.ExitCode.USAGE_ERROR
+        ran.stderr.fnmatch_lines([line])
+
+
 def test_a_rule_of_a_run_can_be_switched_off(target) -> None:
     """The setting that names rules of the contract names those of a run too, and an unknown one is refused."""
     name = ("served:failing", "-k", "listModels and errors")

@@ -113,27 +113,29 @@ class Baseline:
         return {"file": self.file, "vanished": [entry.document() for entry in self.vanished]}
 
 
-def read(file: str) -> Baseline:
-    """Read a baseline in YAML or JSON; raises UsageError where it is none that this version can read."""
+def read(file: str, option: str = "--baseline") -> Baseline:
+    """Read the baseline that an option names, in YAML or JSON; raises UsageError where this version cannot."""
     try:
         data = Path(file).read_bytes()
     except OSError as error:
-        hint = "; --update-baseline makes it" if isinstance(error, FileNotFoundError) else ""
-        raise UsageError(f"--baseline: cannot read {file}: {error.strerror}{hint}") from error
+        hint = "; assay run --update-baseline makes it" if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"{option}: cannot read {file}: {error.strerror}{hint}") from error
     if not data.strip():
-        raise UsageError(f"--baseline: {file} is empty; expected format: {FORMAT}")
+        raise UsageError(f"{option}: {file} is empty; expected format: {FORMAT}")
     try:
         value, repairs = parse(data, file)
     except AssayError as error:
-        raise UsageError(f"--baseline: {error}") from error
+        raise UsageError(f"{option}: {error}") from error
     if repairs:
-        raise UsageError(f"--baseline: {file}: {repairs[0].reason} ({repairs[0].target})")
+        raise UsageError(f"{option}: {file}: {repairs[0].reason} ({repairs[0].target})")
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise UsageError(f"--baseline: {file} is no baseline of this version; expected format: {FORMAT}")
+        raise UsageError(f"{option}: {file} is no baseline of this version; expected format: {FORMAT}")
     found = value.get("findings") or []
     if not isinstance(found, list) or {*value} - {"format", "findings"}:
-        raise UsageError(f"--baseline: {file}: expected format and findings, a list, and nothing else")
-    return Baseline(file, tuple(_entry(one, f"{file}: findings[{number}]") for number, one in enumerate(found)))
+        raise UsageError(f"{option}: {file}: expected format and findings, a list, and nothing else")
+    return Baseline(
+        file, tuple(_entry(one, f"{option}: {file}: findings[{number}]") for number, one in enumerate(found))
+    )
 
 
 def written(baseline: Baseline) -> str:
@@ -161,15 +163,15 @@ def _flow(value: str | list[str]) -> str:
 def _entry(value: Any, place: str) -> Entry:
     known = [one.name for one in fields(Entry)]
     if not isinstance(value, dict) or not isinstance(value.get("rule"), str):
-        raise UsageError(f"--baseline: {place}: expected an object with a rule")
+        raise UsageError(f"{place}: expected an object with a rule")
     for name, one in value.items():
         if name not in known:
-            raise UsageError(f"--baseline: {place}: unknown key {describe_name(name)}; expected {', '.join(known)}")
+            raise UsageError(f"{place}: unknown key {describe_name(name)}; expected {', '.join(known)}")
         if name == "path":
             if not isinstance(one, list) or not all(isinstance(step, str) for step in one):
-                raise UsageError(f"--baseline: {place}: path: expected a list of texts")
+                raise UsageError(f"{place}: path: expected a list of texts")
         elif not isinstance(one, str):
-            raise UsageError(f"--baseline: {place}: {name}: expected text")
+            raise UsageError(f"{place}: {name}: expected text")
     path = value.get("path")
     return Entry(**{**value, "path": None if path is None else tuple(path)})
 

@@ -15,6 +15,7 @@ import pytest
 
 from assay.adapters.hosting import application, hosted
 from assay.adapters.send import Sender
+from assay.conformance.baseline import read
 from assay.conformance.documents import Document
 from assay.conformance.findings import COLUMNS, Findings, column
 from assay.conformance.keys import secrets
@@ -38,7 +39,7 @@ _STREAM = "text/event-stream"
 class Asked:
     """What the options ask for: ``target`` is a URL or ``module:name``, ``requests`` are those for one operation.
 
-    ``off`` are ids of rules that a run judges by, and that are switched off.
+    ``off`` are ids of rules that a run judges by, ``baseline`` a file; both have the meaning that they have for it.
     """
 
     target: str
@@ -46,6 +47,7 @@ class Asked:
     requests: int
     model: str | None
     off: frozenset[str] = frozenset()
+    baseline: str | None = None
 
     @property
     def hosted(self) -> bool:
@@ -58,6 +60,7 @@ class Bench:
 
     def __init__(self, contract: Contract, asked: Asked) -> None:
         self.contract, self.asked = contract, asked
+        self._known = None if asked.baseline is None else read(asked.baseline, "--assay-baseline")
         self._stack = ExitStack()
         self._target: tuple[str, Target] | None = None
         self._results: dict[str, tuple[Result, AssayError | None]] = {}
@@ -79,6 +82,8 @@ class Bench:
                 known = result, error
             else:
                 known = result, None
+            if self._known is not None:
+                self._known.applied(result)
             self._results[operation.id] = known
         return known
 
