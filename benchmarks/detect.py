@@ -1,9 +1,10 @@
 """``python -m benchmarks.detect [NAME ...]``: which faults of the reference server ``assay run`` finds, and how soon.
 
 The rule of this module: a run gets what a user's run gets: the default budget over all operations, on a real port. A
-fault is found when the run has a finding that is no hazard, of which the honest server has none; one that is legal, and
-only known to break clients, counts apart, and is found when a hazard tells it. What is not found is run again with the
-operations of the fault named, and listed with what is known of why.
+fault is found when the run has a finding that is no hazard, of which the honest server has none; one that is a hazard
+(legal, a rule that few rely on, or no different from a server that takes its time) counts apart, and is found when a
+hazard tells it. What is not found is run again with the operations of the fault named, and listed with what is known
+of why.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Watch:
-    """Stops a run at its first finding that counts; ``hazards`` do where a fault is legal."""
+    """Stops a run at its first finding that counts; ``hazards`` do where the fault is one."""
 
     result: Result
     hazards: bool = False
@@ -96,8 +97,8 @@ def trial(contract: Contract, faults: Iterable[Fault], operations: tuple[str, ..
     """Run against a server with some faults, until the first finding that counts."""
     faults = [*faults]
     key = _KEY if any(fault.keyed for fault in faults) else None
-    legal = any(fault.hazard for fault in faults)
-    watch = _Watch(Result(Options(operations=operations, requests=BUDGET, seed=seed)), legal)
+    hazards = any(fault.hazard for fault in faults)
+    watch = _Watch(Result(Options(operations=operations, requests=BUDGET, seed=seed)), hazards)
     app = Faulty(application(judge=contract, key=key, clock=ticking()), faults, contract, key=key)
     with serve(app) as url:
         try:
@@ -171,7 +172,7 @@ def honest(seed: int) -> tuple[int, list[str]]:
 def page(outcomes: dict[str, Outcome], clean: dict[int, list[str]]) -> Iterator[str]:
     """The page of the documentation."""
     broken = [outcome for name, outcome in outcomes.items() if not FAULTS[name].hazard]
-    legal = [outcome for name, outcome in outcomes.items() if FAULTS[name].hazard]
+    hazards = [outcome for name, outcome in outcomes.items() if FAULTS[name].hazard]
     found, named = [o for o in broken if o.found], [o for o in broken if o.focused]
     yield _HEAD.format(
         found=len(found),
@@ -179,8 +180,8 @@ def page(outcomes: dict[str, Outcome], clean: dict[int, list[str]]) -> Iterator[
         share=_share(len(found), len(broken)),
         named=_share(len(found) + len(named), len(broken)),
         median=_median(broken),
-        hazards=sum(o.found for o in legal),
-        legal=len(legal),
+        told=sum(o.found for o in hazards),
+        hazards=len(hazards),
         seeds=len(clean),
         alarms=sum(len(rules) for rules in clean.values()),
     )
@@ -217,7 +218,8 @@ that was missed is looked for once more in a run with its operations named (`--o
 shows a fault is the name of a flow of requests in `tests/honest_and_faulty/flows.yaml`.
 
 **{found} of {all} faults are found ({share}), half of them within {median} requests; with their operations named
-{named}. Of {legal} more, which are legal and known to break clients, {hazards} are told as hazards. The honest server:
+{named}. Of {hazards} more, which are hazards at most (legal, a rule that few rely on, or no different from a server
+that takes its time), {told} are told. The honest server:
 {alarms} findings in {seeds} runs with as many seeds.**
 """
 

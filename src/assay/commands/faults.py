@@ -29,8 +29,8 @@ The reference server is honest. It can break one promise at a time (or several),
 tool can be tried on a server whose defect is known: `assay serve --fault NAME`, `assay run --fault NAME`. This page
 is made by `assay faults --markdown > docs/faults.md`, and a test holds it to the code. Which of them `assay run`
 finds stands in [detection-rate.md](detection-rate.md). The last column counts real servers: the number of the class
-in our list of defects seen in public issue trackers. One that is marked (hazard) is known to break clients, and is
-legal all the same, or cannot be told from a server that takes its time.
+in our list of defects seen in public issue trackers. One that is marked (hazard) is legal, or breaks a rule
+that few rely on, or cannot be told from a server that takes its time.
 """
 
 

@@ -153,8 +153,8 @@ class Fault:
 
     ``name`` in kebab case, ``group`` one of :data:`GROUPS`, ``sentence`` what is wrong, ``source`` the number of the
     class in the list of defects that real servers have shown, or None; ``change`` how it is made. ``keyed`` faults
-    show only on a server that demands a key; a ``hazard`` is known to break clients, and legal, or
-    nothing that a client can tell from a server that takes its time.
+    show only on a server that demands a key; a ``hazard`` is known to break clients, but is
+    legal, or breaks a rule that few rely on, or cannot be told from a server that takes its time.
     """
 
     name: str

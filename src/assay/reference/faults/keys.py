@@ -61,7 +61,7 @@ FAULTS = (
     _fault("key-case-ignored", "A key is let in whatever its case.",
            Sends("*", _let_in(lambda given, key: _bearer(given).lower() == key.lower()))),
     _fault("scheme-ignored", "A key is let in under every scheme.",
-           Sends("*", _let_in(lambda given, key: given.rpartition(" ")[2] == key))),
+           Sends("*", _let_in(lambda given, key: given.rpartition(" ")[2] == key)), hazard=True),
     _fault("models-open", "The list of models needs no key.", Sends("listModels", _let_in(lambda _given, _key: True))),
     _fault("chat-open", "Chat needs no key.", Sends("createChatCompletion", _let_in(lambda _given, _key: True))),
     _fault("files-open", "Files can be listed without a key.", Sends("listFiles", _let_in(lambda _given, _key: True))),
