@@ -90,14 +90,11 @@ class Trial:
         exchange = Exchange(operation, request, scenario=scenario)
         verdict = self.verdict(request)
         self.result.counts.add(self._observer.observe(request, verdict))
-        tally = self.result.tallies[operation.id]
-        refusals = tally.refusals.copy()
-        violations, exchange = self._exchanged(exchange)
+        violations, exchange = self._exchanged(exchange, named=False)
         self._remember(exchange)
         if _accepted(exchange):
             self._told(exchange, violations, again=True)
             return None
-        tally.refusals = refusals
         return partial(self._told, exchange, violations, again=True)
 
     def accepted(self, operation: Operation, scenario: str) -> bool:
@@ -194,8 +191,8 @@ class Trial:
         self.result.findings.add(exchange, violation)
         self.watch.update(self.courier.sent, len(self.result.findings))
 
-    def _exchanged(self, exchange: Exchange) -> tuple[tuple[Violation, ...], Exchange]:
-        """Send, judge and count."""
+    def _exchanged(self, exchange: Exchange, *, named: bool = True) -> tuple[tuple[Violation, ...], Exchange]:
+        """Send, judge and count; an honest refusal only where the feature that is refused is ``named``."""
         tally = self.result.tallies[exchange.operation.id]
         tally.sent += 1
         if exchange.flaw is None:
@@ -217,7 +214,7 @@ class Trial:
             if reason:
                 return (), exchange
         self.result.note(exchange, violations)
-        if refusal:
+        if refusal and named:
             tally.refusals[refusal] += 1
         return violations, exchange
 
