@@ -29,10 +29,11 @@ from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
 from assay.contract import Contract, load
 from assay.errors import AssayError
+from assay.reference.clock import ticking
 from assay.reference.faults.application import Faulty
 from assay.reference.faults.fault import GROUPS, Fault, applies
 from assay.reference.faults.registry import FAULTS, find
-from assay.reference.server import application, ticking
+from assay.reference.server import application
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

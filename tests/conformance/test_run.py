@@ -289,6 +289,14 @@ def test_a_target_that_serves_nothing_cannot_be_tested(contract):
         run_on(contract, lambda request: Response(404, {"content-type": "text/html"}, b"<html>"))
 
 
+def test_an_operation_that_is_not_served_alone_is_not_blamed_on_the_base_path(contract):
+    """Where models are listed, the address and the key are right, and the error says what was not served."""
+    honest = in_process(application(judge=contract))
+    for operation, why in (("deleteModel", "403"), ("resumeFineTuningJob", "404")):
+        with pytest.raises(TargetError, match=f"models are listed at .*, but nothing that was tested is served.*{why}"):
+            run_on(contract, honest, operations=(operation,))
+
+
 def test_refused_credentials_are_an_error(contract):
     """A target that wants a key says so before anything is blamed."""
     locked = in_process(application(judge=contract, key="secret"))

@@ -8,7 +8,8 @@ import json
 import pytest
 
 from assay.generate.tuning import batch_lines, training_lines
-from assay.reference.server import NOW, application
+from assay.reference.clock import NOW
+from assay.reference.server import application
 from assay.reference.similarity import MEASURES
 from assay.reference.store import Shelf
 from assay.wire.multipart import FilePart, write_multipart

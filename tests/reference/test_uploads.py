@@ -9,7 +9,8 @@ import wave
 
 import pytest
 
-from assay.reference.server import NOW, application
+from assay.reference.clock import NOW
+from assay.reference.server import application
 from assay.reference.sound import RATE, mp3, pcm, wav, wav_seconds
 from assay.reference.store import Kept, Store
 from assay.wire.multipart import FilePart, write_multipart

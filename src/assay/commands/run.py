@@ -120,9 +120,9 @@ def _embedded(names: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
     It is imported here, for who names a server needs none.
     """
     from assay.adapters.serve import serve  # noqa: PLC0415
+    from assay.reference.clock import ticking  # noqa: PLC0415
     from assay.reference.faults.application import faulty  # noqa: PLC0415
     from assay.reference.faults.registry import find  # noqa: PLC0415
-    from assay.reference.server import ticking  # noqa: PLC0415
 
     key = _KEY if any(find(name).keyed for name in names) else None
     with serve(faulty(names, load("openai"), key=key, clock=ticking())) as url:

@@ -112,6 +112,7 @@ class _Phases:
         self.probings: dict[str, Probing] = {}
         self.memory = Memory()
         self.limited: set[str] = set()
+        self.listed = False
         self.keys = Keys(contract, trial, target)
 
     def run(self) -> None:
@@ -172,6 +173,7 @@ class _Phases:
             response = self.courier(self.courier.alive)
         except (Dead, Silent) as error:
             raise TargetError(str(error)) from error
+        self.listed = bool(plan.served(response))
         if self.result.options.model is not None:
             return (self.result.options.model,)
         return plan.served(response)
@@ -291,7 +293,7 @@ class _Phases:
             return None
         reasons = frozenset(reason for t in tallies for reason in (t.closed, *t.refusals) if reason)
         refused = [f"answered with {status}" for status in _UNAUTHORIZED if f"answered with {status}" in reasons]
-        if refused:
+        if refused and not self.listed:
             raise TargetError(_NEEDS_KEY.format(refused[0]))
         return reasons
 
@@ -305,6 +307,8 @@ class _Phases:
             raise TargetError(f"the target gave no whole answer ({got}): --timeout gives it more time")
         place = self.target.url(self.courier.alive.target)
         why = "; ".join(sorted(reasons)[:3]) or "no request was accepted"
+        if self.listed:
+            raise TargetError(f"models are listed at {place}, but nothing that was tested is served ({why})")
         raise TargetError(f"nothing of this API is served here ({why}); asked first: {place}. Is the base path right?")
 
     def _phase(self, phase: str) -> None:

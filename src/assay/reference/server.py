@@ -39,6 +39,7 @@ from assay.reference.assistants import (
 )
 from assay.reference.bodies import Body, read
 from assay.reference.chat import create_chat_completion
+from assay.reference.clock import still
 from assay.reference.completions import create_completion
 from assay.reference.embeddings import create_embedding
 from assay.reference.files import (
@@ -108,13 +109,12 @@ if TYPE_CHECKING:
     from assay.reference.quota import Fields
     from assay.violation import Verdict
 
-__all__ = ["Application", "Judge", "application", "ticking"]
+__all__ = ["Application", "Judge", "application"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-NOW = 1_767_225_600  # 2026-01-01: the default clock stands still
 LIMIT = 50 * 1024 * 1024  # bytes of a request body
 
 
@@ -250,7 +250,7 @@ def application(
     *,
     key: str | None = None,
     judge: Judge | None = None,
-    clock: Callable[[], int] = lambda: NOW,
+    clock: Callable[[], int] = still,
     limit: int = LIMIT,
     rate: int | None = None,
     seed: int = 0,
@@ -262,15 +262,6 @@ def application(
     minute. Another ``seed`` gives other texts and ids.
     """
     return Application(judge or _bundled(), Terms(key, limit, rate, seed), clock)
-
-
-def ticking() -> Callable[[], int]:
-    """Return a clock for :func:`application` that is a second later whenever it is looked at.
-
-    It is as predictable as the one that stands still, and tells apart what was made one after the other.
-    """
-    seconds = itertools.count(NOW)
-    return lambda: next(seconds)
 
 
 def _bundled() -> Judge:
