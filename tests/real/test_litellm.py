@@ -47,6 +47,7 @@ TRUE = SURE | {
     "completions-stream/finish-last",
     "completions-stream/usage-unasked",
     "http/error-envelope",
+    "http/stream-missing",
     "http/valid-refused",
     "relation/prompt-grows",
     "relation/prompt-tokens",
