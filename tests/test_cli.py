@@ -153,8 +153,8 @@ def test_a_plan_sends_nothing():
     """``--plan`` lists operations, phases and scenarios within the budget, and contacts nobody."""
     done = assay("run", "http://127.0.0.1:9/v1", "--plan", "--max-requests", 100)
     assert done.exit_code == 0, done.output
-    assert "createChatCompletion: minimal, stream, " in done.stdout
-    assert "deleteModel: not tested" in done.stdout
+    assert "createChatCompletion: minimal; stream; " in done.stdout
+    assert "not tested (deletes: " in done.stdout
     assert "100 of 100 requests" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("createChatCompletion ")]
     assert int(rows[0][1]) >= 15

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from assay.conformance import plan
 from assay.conformance.flows.inferred import flows
+from assay.conformance.flows.player import SPARED
 from assay.conformance.flows.steps import Index, wanted
 from assay.conformance.limits import LIMITS
 from assay.conformance.probing import Probing
@@ -113,10 +114,13 @@ def _flows(contract: Contract, shares: list[Share], left: int) -> int:
     found = [(step, index.get(*step.place)) for flow in played for step in flow.steps]
     mine = {step.place for step, one in found if one is not None and one.id in by_id}
     needed = wanted(played, lambda step: step.place in mine and step.tells)
-    for step, operation in found:
-        if given < left and step.place in mine and operation is not None and (step.tells or step.keep in needed):
-            by_id[operation.id].flows += 1
-            given += 1
+    taken = [(step, one) for step, one in found if one is not None and step.place in mine]
+    taken = [(step, one) for step, one in taken if step.tells or step.keep in needed]
+    for spare, most in ((False, left), (True, left - SPARED)):
+        for step, operation in taken:
+            if step.spare is spare and given < most:
+                by_id[operation.id].flows += 1
+                given += 1
     return given
 
 

@@ -113,8 +113,11 @@ def show_plan(console: Console, shares: Sequence[Share], requests: int) -> None:
         table.add_row(Text(share.operation.id), *(str(count) for count in counts))
     console.print(table)
     for share in shares:
-        told = f"not tested ({share.closed})" if share.closed else ", ".join(share.scenarios) or "no scenarios"
-        console.print(Text(f"{share.operation.id}: {told}"), soft_wrap=True)
+        if share.scenarios:
+            console.print(Text(f"{share.operation.id}: {'; '.join(share.scenarios)}"), soft_wrap=True)
+    for reason in dict.fromkeys(share.closed for share in shares if share.closed):
+        names = [share.operation.id for share in shares if share.closed == reason]
+        console.print(Text(f"not tested ({reason}): {', '.join(names)}"), soft_wrap=True)
     keyless = sum(share.keyless for share in shares)
     used = 1 + sum(share.requests for share in shares)
     text = f"\n{used} of {requests} requests: 1 for the list of models"

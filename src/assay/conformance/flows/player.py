@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from assay.model import Operation
     from assay.violation import Violation
 
-__all__ = ["Player"]
+__all__ = ["SPARED", "Player"]
 
 _MOMENTS = (0.2, 1.0)  # seconds before a second and a third look at what is wrong
 _PATIENCE = (0.1, 0.5, 1.0, 2.0, 4.0)  # seconds before each further look at work that is not done
 _SLOWER, _LONGEST = 4.0, 60.0  # times its slowest answer, and seconds, that a slow target is waited for
 _LED = 3  # requests shown that led to what was found
-_SPARED = 40  # requests that polling and other checks take beside the steps to come
 _FAILED = 400
+
+
+SPARED = 40
+"""Requests that polling and other checks take beside the steps to come."""
 
 
 class Player:
@@ -70,7 +73,7 @@ class Player:
     def _scarce(self, until: int) -> bool:
         """Whether the steps to come need all requests that are left."""
         needed = sum(not step.spare and self._operation(step) is not None for step in self._coming)
-        return until - self._trial.courier.sent <= needed + _SPARED
+        return until - self._trial.courier.sent <= needed + SPARED
 
     def _operation(self, step: Step) -> Operation | None:
         """The operation of a step; None where it is not to be taken."""
