@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from http.client import HTTPException, HTTPResponse, RemoteDisconnected
+from http.client import HTTPException, RemoteDisconnected
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -29,12 +29,13 @@ from urllib3.exceptions import (
 )
 from urllib3.util import parse_url
 
+from assay.adapters.again import LOST, Answer, Final, unfolded, written
 from assay.adapters.watchdog import Ward, Watchdog
 from assay.errors import TargetError, UsageError
 from assay.messages import Headers, HeadersLike, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from urllib3.response import BaseHTTPResponse
 
@@ -43,9 +44,9 @@ __all__ = ["Sender"]
 _CHUNK = 1 << 16
 _CONNECT = 10.0  # seconds; more than enough for a handshake, even with a far gateway
 _IDLE_CONNECTIONS = 16
-_INTERIM = frozenset(range(102, 200))  # RFC 9110, 15.2; 101 is final, and nobody asked for it
-_LINE = 65536
 _UNWRITABLE = re.compile(r"[\x00-\x20\x7f]")
+_Read = tuple[int, list[tuple[str, str]], bytes, str]
+"""Status, fields and body of a response, and why the body ended too soon."""
 _DEFAULTS = (("user-agent", "assay"), ("accept", "*/*"), ("accept-encoding", "identity"))
 
 
@@ -86,11 +87,12 @@ class Sender:
     def __call__(self, request: Request, /) -> Response:
         """Send one request and read its whole response; see the module for what can come of it."""
         began = time.monotonic()
+        if _UNWRITABLE.search(request.target):
+            raise UsageError("this request cannot be written in HTTP: a space or control character in its target")
+        fields = self._fields(request)
         with self._watchdog.guard(self._timeout) as ward:
-            answer = self._open(request, ward)
-            body, broken = self._read(answer, ward)
-        elapsed = time.monotonic() - began
-        return Response(answer.status, list(answer.headers.items()), body, elapsed=elapsed, broken=broken)
+            status, shown, body, broken = self._again(request, fields, ward) or self._anew(request, fields, ward)
+        return Response(status, shown, body, elapsed=time.monotonic() - began, broken=broken)
 
     def afresh(self, request: Request, /) -> Response:
         """Send one request on a new connection; this thread's idle ones are closed."""
@@ -108,6 +110,7 @@ class Sender:
 
     def close(self) -> None:
         """Close this thread's idle connections; those of threads that have ended are closed already."""
+        self._local.kept = None
         self._pools().clear()
 
     def _pools(self) -> urllib3.PoolManager:
@@ -126,15 +129,50 @@ class Sender:
                 return self._path + target[len(base) :]
         return self._path + target
 
-    def _open(self, request: Request, ward: Ward) -> BaseHTTPResponse:
+    def _again(self, request: Request, fields: list[tuple[str, str]], ward: Ward) -> _Read | None:
+        """Send on the connection of the exchange before; None where there is none, or where it has died."""
+        kept: _Exact | None = getattr(self._local, "kept", None)
+        self._local.kept = None
+        if kept is None or not kept.is_connected or not kept.host_field:
+            return None
+        text = written(request.method, self._exact(request.target), kept.host_field, fields, request.body)
+        if text is None:
+            return None
+        ward.hold(kept.sock)
+        try:
+            kept.sock.settimeout(self._timeout)
+            answer = Answer(kept.sock, request.method, text)
+        except LOST as error:
+            kept.close()
+            if ward.expired or isinstance(error, TimeoutError):
+                raise TargetError(self._silence()) from error
+            return None
+        body, broken = self._body(answer.read, ward)
+        if broken or answer.closes:
+            kept.close()
+        else:
+            self._local.kept = kept
+        return answer.status, answer.fields, body, broken
+
+    def _anew(self, request: Request, fields: list[tuple[str, str]], ward: Ward) -> _Read:
+        """Send by the pool, which opens a connection where it has none, and remember the connection."""
+        carried = _Fields(fields, target=self._exact(request.target), ward=ward)
+        answer = self._open(request, carried, ward)
+        try:
+            body, broken = self._body(lambda: answer.read1(_CHUNK, decode_content=False), ward)
+        finally:
+            # Nothing remains unread on a connection that is kept: close() drops one that was not read to its end.
+            answer.close()
+        if not broken and self._proxy is None:
+            self._local.kept = carried.trace.connection
+        return answer.status, unfolded(answer.headers.items()), body, broken
+
+    def _open(self, request: Request, fields: _Fields, ward: Ward) -> BaseHTTPResponse:
         """Send, and return the response with its body unread.
 
         A kept-alive connection may have died since its last response: then the failure says nothing of this
         request, so it is sent again until a fresh connection has carried it.
         """
-        if _UNWRITABLE.search(request.target):
-            raise UsageError("this request cannot be written in HTTP: a space or control character in its target")
-        fields = _Fields(self._fields(request), target=self._exact(request.target), ward=ward)
         for _ in range(_IDLE_CONNECTIONS + 1):
             try:
                 return (
@@ -165,25 +203,26 @@ class Sender:
         rest = [(name, value) for name, value in _DEFAULTS if name not in request.headers and name not in self._headers]
         return given + own + rest
 
-    def _read(self, answer: BaseHTTPResponse, ward: Ward) -> tuple[bytes, str]:
+    def _body(self, read: Callable[[], bytes], ward: Ward) -> tuple[bytes, str]:
+        """All pieces of a body, and why there are no more of them where one is missing."""
         body = bytearray()
         try:
-            while chunk := answer.read1(_CHUNK, decode_content=False):
+            while chunk := read():
                 body += chunk
                 if len(body) > self._limit:
                     return bytes(body[: self._limit]), f"more than {self._limit} bytes, not read to the end"
                 if ward.expired:
                     break
-        except (HTTPError, OSError, ValueError) as error:
-            late = ward.expired or isinstance(error, ReadTimeoutError)
+        except (HTTPError, *LOST) as error:
+            late = ward.expired or isinstance(error, ReadTimeoutError | TimeoutError)
             return bytes(body), self._late() if late else _cut(error, len(body))
-        finally:
-            # Nothing remains unread on a connection that is kept: close() drops one that was not read to its end.
-            answer.close()
         return bytes(body), self._late() if ward.expired else ""
 
     def _late(self) -> str:
         return f"time-out: not finished after {self._timeout:g} s"
+
+    def _silence(self) -> str:
+        return f"time-out: no response from {self._origin} within {self._timeout:g} s"
 
     def _failure(self, error: Exception, ward: Ward) -> str:
         place = self._origin
@@ -197,7 +236,7 @@ class Sender:
         if isinstance(error, NewConnectionError):
             return f"cannot connect to {place}: {_plain(error.__cause__ or error)}"
         if ward.expired or isinstance(error, ReadTimeoutError):
-            return f"time-out: no response from {place} within {self._timeout:g} s"
+            return self._silence()
         if isinstance(error, SSLError):
             return f"cannot connect to {place}: TLS failed ({_plain(error.args[0] if error.args else error)})"
         if len(error.args) > 1:
@@ -208,10 +247,11 @@ class Sender:
 class _Trace:
     """What one exchange tells of the connection that carried it."""
 
-    __slots__ = ("reused",)
+    __slots__ = ("connection", "reused")
 
     def __init__(self) -> None:
         self.reused = False
+        self.connection: _Exact | None = None
 
 
 class _Fields(urllib3.HTTPHeaderDict):
@@ -232,23 +272,18 @@ class _Fields(urllib3.HTTPHeaderDict):
         return clone
 
 
-class _Final(HTTPResponse):
-    """A response that waits for the final status; of the interim ones, ``http.client`` knows 100 alone."""
-
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # private
-            if found[1] not in _INTERIM:
-                return found
-            while self.fp.readline(_LINE) not in (b"\r\n", b"\n", b""):
-                pass
-
-
 class _Exact:
-    """Mixed into a connection: writes the exact target, and tells whether the connection had served before."""
+    """Mixed into a connection: writes the exact target, and tells whether the connection had served before.
 
-    response_class: Any = _Final
+    ``host_field`` is the value of the Host field that it wrote by itself.
+    """
+
+    response_class: Any = Final
     sock: Any
+    is_connected: Any
+    close: Any
+    host_field = b""
+    _host_given = False
     _served = 0
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **rest: Any) -> None:
@@ -256,10 +291,17 @@ class _Exact:
             super().request(method, url, body, headers, **rest)  # type: ignore[misc]
             return
         headers.trace.reused = self._served > 0 and self.sock is not None
+        headers.trace.connection = self
+        self._host_given = "host" in headers
         self._served += 1
         headers.ward.hold(self.sock)
         super().request(method, url.removesuffix("/") + headers.target, body, headers, **rest)  # type: ignore[misc]
         headers.ward.hold(self.sock)
+
+    def putheader(self, header: Any, *values: Any) -> None:
+        super().putheader(header, *values)  # type: ignore[misc]
+        if header == "Host" and not self._host_given:
+            self.host_field = values[0] if isinstance(values[0], bytes) else values[0].encode("latin-1")
 
     def _encode_request(self, request: str) -> bytes:
         # What http.client does, but for targets with raw UTF-8 in them as well: they go out as they are.

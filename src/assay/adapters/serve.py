@@ -31,13 +31,14 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
-    http: Any = "h11",
+    http: Any = "auto",
     lifespan: Literal["auto", "on", "off"] = "off",
 ) -> Iterator[str]:
     """Serve ``app`` while the block runs; yield its base URL without a path, ``http://127.0.0.1:40123``.
 
-    Port 0 takes a free one. ``http`` is uvicorn's name or class of a protocol; ``lifespan`` says whether the
-    application is told of its start and end. Streams that are still open when the block ends are cut off.
+    Port 0 takes a free one. ``http`` is uvicorn's name or class of a protocol, ``auto`` httptools where that is
+    installed and h11 else; ``lifespan`` says whether the application is told of its start and end. Streams that are
+    still open when the block ends are cut off.
     Raises ``TargetError`` when the address cannot be taken or the server does not come up.
     """
     listener = listen(host, port)
