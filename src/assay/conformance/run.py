@@ -12,8 +12,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hypothesis import strategies as st
-
 from assay.conformance import plan
 from assay.conformance.checks import server_down
 from assay.conformance.findings import LENIENT
@@ -31,13 +29,11 @@ from assay.conformance.search import search
 from assay.conformance.trial import Trial
 from assay.conformance.workers import each
 from assay.errors import TargetError
-from assay.generate.cases import cases_of
+from assay.generate.chance import Cases
 from assay.generate.coverage import Universe, key
 from assay.generate.dials import DIALS
 
 if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
     from assay.conformance.findings import Key
     from assay.conformance.flows.steps import Flow
     from assay.conformance.journal import Journal
@@ -108,7 +104,7 @@ class _Phases:
         self.contract, self.target, self.trial = contract, target, trial
         self.result, self.courier, self.watch = trial.result, trial.courier, trial.watch
         self.small: dict[str, set[object]] = {}
-        self.strategies: dict[str, SearchStrategy[Case]] = {}
+        self.cases: dict[str, Cases] = {}
         self.probings: dict[str, Probing] = {}
         self.memory = Memory()
         self.limited: set[str] = set()
@@ -369,8 +365,8 @@ class _Phases:
                 counts.outside[key(site)] += 1
 
     def _search(self, operation: Operation, requests: int) -> None:
-        strategy = self._cases(operation)
-        if strategy.is_empty:
+        cases = self._cases(operation)
+        if cases.none:
             return
         tally = self._tally(operation)
         seed = zlib.crc32(f"{self.result.options.seed}/{tally.sent}/{operation.id}".encode())
@@ -383,16 +379,15 @@ class _Phases:
             # What is long on purpose stays long, and slow models pay for every try to shorten it.
             return frozenset() if len(case.request.body) > _BULKY else _worth_shrinking(shown, known)
 
-        search(strategy, attempt, known=known, requests=requests, seed=seed, spent=lambda: tally.sent)
+        search(cases, attempt, known=known, requests=requests, seed=seed, spent=lambda: tally.sent)
 
-    def _cases(self, operation: Operation) -> SearchStrategy[Case]:
+    def _cases(self, operation: Operation) -> Cases:
         """Valid and invalid cases of an operation, with the model that serves it."""
-        made = self.strategies.get(operation.id)
+        made = self.cases.get(operation.id)
         if made is None:
             model = self.result.tallies[operation.id].model
             dials = replace(DIALS, models=(model,) if model else DIALS.models, known=self.memory.known)
-            both = [cases_of(self._probing(operation).maker, dials, valid=label) for label in (True, False)]
-            made = self.strategies[operation.id] = st.one_of(both)
+            made = self.cases[operation.id] = Cases(self._probing(operation).maker, dials)
         return made
 
 

@@ -1,35 +1,35 @@
-"""Hypothesis against a live target: draw cases, and shrink those that show something new.
+"""Search on a live target: draw cases by chance, and let Hypothesis shrink those that show something new.
 
-The rule of this module: Hypothesis decides what to draw, never what is sent twice or too often: the caller's
-``attempt`` keeps the budget, and nothing is written to the user's folder.
+The rule of this module: what is drawn and what is shrunk are the same choices, and neither decides what is sent twice
+or too often: the caller's ``attempt`` keeps the budget, and nothing is written to the user's folder.
 """
 
 from __future__ import annotations
 
+import random
 import warnings
 from typing import TYPE_CHECKING
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.database import ExampleDatabase, choices_to_bytes
 from hypothesis.errors import FlakyFailure, HypothesisWarning, Unsatisfiable
 
 from assay.conformance.pace import Enough
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hypothesis.strategies import SearchStrategy
 
     from assay.generate.cases import Case
+    from assay.generate.chance import Cases
 
     Attempt = Callable[[Case], frozenset[object]]
 
 __all__ = ["search"]
 
-# Examples drawn in one use of Hypothesis: from the tenth on it tries five variations of every other one, nearly all of
-# which were sent before, and a variation costs as much as a new example.
-_DRAWS = 9
-_BARREN = 3  # uses in a row that may tell nothing new
+_BARREN = 27  # cases in a row that may tell nothing new
 _SHRINKS = 30  # requests spent on making one finding smaller
 
 
@@ -37,36 +37,48 @@ class _Shown(AssertionError):  # noqa: N818  a finding, not a fault
     """A case shows the cause that is being shrunk."""
 
 
-class _Round:
-    """One use of Hypothesis: until a new cause is found and made small, or the requests are spent."""
+class _Shrinking:
+    """Makes one cause smaller, until it is as small as can be or the requests are spent."""
 
-    def __init__(self, attempt: Attempt, known: set[object], spent: Callable[[], int], until: int) -> None:
-        self.attempt, self.known, self.spent, self.until = attempt, known, spent, until
-        self.wanted: object = None
+    def __init__(self, attempt: Attempt, wanted: object, spent: Callable[[], int]) -> None:
+        self._attempt, self._wanted, self._spent = attempt, wanted, spent
+        self._until = spent() + _SHRINKS
 
     @property
     def over(self) -> bool:
-        """Whether this round has spent what it may."""
-        return self.spent() >= self.until
+        """Whether it has spent what it may."""
+        return self._spent() >= self._until
 
     def __call__(self, case: Case) -> None:
         """Try one case; raise when it shows the wanted cause."""
         if self.over:
             raise Enough
-        shown = self.attempt(case)
-        if self.wanted is None:
-            fresh = sorted(shown - self.known, key=repr)
-            if not fresh:
-                return
-            self.wanted = fresh[0]
-            self.known.add(self.wanted)
-            self.until = self.spent() + _SHRINKS
-        if self.wanted in shown:
+        if self._wanted in self._attempt(case):
             raise _Shown
 
 
+class _Begun(ExampleDatabase):
+    """What Hypothesis takes up, as if an earlier run had left it: the choices of one case."""
+
+    def __init__(self, choices: tuple[int, ...]) -> None:
+        super().__init__()
+        # One choice more than the case makes: else Hypothesis takes it for something that was shrunk before.
+        self._left = [choices_to_bytes((*choices, 0))]
+
+    def fetch(self, _key: bytes) -> Iterable[bytes]:
+        """Give the choices out, once."""
+        left, self._left = self._left, []
+        return left
+
+    def save(self, _key: bytes, _value: bytes) -> None:
+        """Nothing is kept."""
+
+    def delete(self, _key: bytes, _value: bytes) -> None:
+        """Nothing is kept."""
+
+
 def search(
-    strategy: SearchStrategy[Case],
+    cases: Cases,
     attempt: Attempt,
     *,
     known: set[object],
@@ -80,23 +92,24 @@ def search(
     shrunk, and is added to; ``spent`` tells how many requests were sent so far. Raises Enough only when that comes
     from ``attempt``: the budget of the whole run is spent.
     """
-    until = spent() + requests
-    number = barren = 0
+    chance = random.Random(seed)  # noqa: S311  repeatable, not secret
+    until, barren = spent() + requests, 0
     while (before := spent()) < until and barren < _BARREN:
-        one = _Round(attempt, known, spent, until)
-        _hypothesis(strategy, one, seed + number)
-        number += 1
-        barren = barren + 1 if one.wanted is None and spent() == before else 0
+        drawn = cases.drawn(chance)
+        fresh = [] if drawn is None else sorted(attempt(drawn[0]) - known, key=repr)
+        if drawn is not None and fresh:
+            known.add(fresh[0])
+            _shrink(cases.strategy(), drawn[1], _Shrinking(attempt, fresh[0], spent), seed)
+        barren = barren + 1 if not fresh and spent() == before else 0
 
 
-def _hypothesis(strategy: SearchStrategy[Case], one: _Round, seed: int) -> None:
-    """Let Hypothesis draw, and shrink the first cause that is new."""
+def _shrink(strategy: SearchStrategy[Case], choices: tuple[int, ...], one: _Shrinking, seed: int) -> None:
+    """Let Hypothesis take up a case by its choices and make it small."""
     settings = hypothesis.settings(
-        max_examples=_DRAWS,
-        database=None,
+        database=_Begun(choices),
         deadline=None,
         derandomize=False,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.reuse, Phase.shrink),
         report_multiple_bugs=False,
         suppress_health_check=tuple(HealthCheck),
         verbosity=Verbosity.quiet,

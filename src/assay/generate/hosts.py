@@ -82,12 +82,13 @@ class Hosts:
         self.tracer = Tracer(schemas, subject.root.places)
         self.clean = clean
         self._violations = subject.violations
+        self._ok = subject.ok
         self._finish = subject.finish
         self._admitted = subject.admitted
         self._schemas = schemas
         self._dials = replace(subject.dials, hostile=0.0)
         self._compiler = Compiler()
-        self._parer = Parer(subject.violations, subject.finish, clean, self.root.prefix)
+        self._parer = Parer(subject, clean)
         self._known: dict[str, list[Host]] = {}
         self._ready: dict[str, list[Host]] = {}
         self._grew: set[str] = set()
@@ -204,7 +205,7 @@ class Hosts:
             if changed is None or changed == value:
                 return None
             value = changed
-        return self._finish(value) if self._violations(value) == () else None
+        return self._finish(value) if self._ok(value) else None
 
     def mended(self, value: Any, violation: Violation, kept: Path) -> Any:
         """The value without one violation, which is mended anywhere but on the way to ``kept``."""

@@ -14,6 +14,7 @@ from assay.schema.failures import value_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from assay.generate.subjects import Subject
     from assay.violation import Violation
 
 __all__ = ["Parer", "replaced"]
@@ -27,23 +28,17 @@ Version = tuple[Any, Path]
 class Parer:
     """Pares values of one root.
 
-    ``violations`` says what the schema finds in a value (None: it cannot be written), ``finish`` sets right what no
-    schema says, ``clean`` is the verdict of all rules, ``prefix`` stands before the paths of violations, and ``plain``
-    is the simplest value: what a part must have comes from there, where that will do.
+    ``subject`` says what its schema finds in a value and sets right what no schema says, ``clean`` is the verdict of
+    all rules, and ``plain`` is the simplest value: what a part must have comes from there, where that will do.
     """
 
-    def __init__(
-        self,
-        violations: Callable[[Any], tuple[Violation, ...] | None],
-        finish: Callable[[Any], Any],
-        clean: Callable[[Any], bool],
-        prefix: Path,
-    ) -> None:
+    def __init__(self, subject: Subject, clean: Callable[[Any], bool]) -> None:
         self.plain: Any = None
-        self._violations = violations
-        self._finish = finish
+        self._violations = subject.violations
+        self._ok = subject.ok
+        self._finish = subject.finish
         self._clean = clean
-        self._prefix = len(prefix)
+        self._prefix = len(subject.root.prefix)
         self._cut: dict[tuple[int, Path, bool], Version] = {}
         self._kept: list[Any] = []  # an id means something only while its object lives
 
@@ -79,7 +74,7 @@ class Parer:
                     continue
                 slim, there = _without(value, path, depth, member)
                 finished = self._finish(slim)
-                if self._violations(finished) == () and good(finished, there) and self._clean(finished):
+                if self._ok(finished) and good(finished, there) and self._clean(finished):
                     value, path = slim, there
         return self._finish(value), path
 
@@ -108,7 +103,7 @@ class Parer:
         """Whether a value, finished, is good and has a part where it was."""
         finished = self._finish(value)
         there = stands(finished, path) and value_at(finished, path) == part
-        return there and self._violations(finished) == () and self._clean(finished)
+        return there and self._ok(finished) and self._clean(finished)
 
     def _lighter(self, value: Any, path: Path, step: str | int | None) -> Any:
         """The value with one item in the arrays beside the step."""

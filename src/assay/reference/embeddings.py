@@ -9,6 +9,8 @@ import base64
 import math
 import sys
 from array import array
+from functools import lru_cache
+from operator import mul
 from typing import Any
 
 from assay.reference.models import find
@@ -44,14 +46,21 @@ def _inputs(value: Any) -> list[Any]:
 
 
 def _vector(model: str, item: Any, size: int) -> array[float]:
-    raw = array("h", Source(f"embedding {model}", item).bytes(2 * size))
+    return _unit(Source(f"embedding {model}", item).bytes(2 * size))
+
+
+@lru_cache(maxsize=128)
+def _unit(drawn: bytes) -> array[float]:
+    """The unit vector of some bytes; clients ask for the same few again and again."""
+    raw = array("h", drawn)
     if sys.byteorder == "big":
         raw.byteswap()
-    length = math.sqrt(sum(number * number for number in raw)) or 1.0
-    return array("f", (number / length for number in raw))
+    length = math.sqrt(sum(map(mul, raw, raw))) or 1.0
+    return array("f", map(length.__rtruediv__, raw))
 
 
 def _base64(vector: array[float]) -> str:
     if sys.byteorder == "big":
+        vector = vector[:]
         vector.byteswap()
     return base64.b64encode(vector.tobytes()).decode()

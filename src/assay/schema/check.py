@@ -6,6 +6,8 @@ done when a schema is compiled (once, on first use) or when a value failed.
 
 from __future__ import annotations
 
+import hashlib
+import marshal
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -27,13 +29,15 @@ if TYPE_CHECKING:
     from assay.schema.engines import Judge
     from assay.violation import Part
 
-__all__ = ["DEEPEST", "Check", "Direction", "EngineName", "Schemas"]
+__all__ = ["DEEPEST", "Check", "Direction", "EngineName", "Schemas", "mark"]
 
 Direction = Literal["request", "response"]
 EngineName = Literal["rust", "reference"]
 
 DEEPEST = 500
 """Levels of nesting that a value may have where its schema leads back to itself; JSON parsers stop near 1000."""
+
+_MOST = 10  # violations of one value
 
 
 class Check:
@@ -43,7 +47,7 @@ class Check:
     a violation where the schema is recursive, and not looked at where the schema does not reach.
     """
 
-    __slots__ = ("_failures", "_is_valid", "ok", "places", "quick", "recursive", "reference")
+    __slots__ = ("_failures", "_is_valid", "_last", "ok", "places", "quick", "recursive", "reference")
 
     ok: Callable[[Any], bool]
     quick: Callable[[Any], bool]
@@ -54,12 +58,13 @@ class Check:
         self.places = places
         self.recursive = recursive
         self._is_valid, self._failures = judge
+        self._last: tuple[bytes | None, list[Violation]] = None, []
         # The compiled engine itself refuses what it cannot take; the other one must not be given it.
         self.ok = self._careful if not native else self._ok_when_recursive() if recursive else self._ok_when_flat()
         self.quick = self._is_valid if native and not recursive else self.ok
 
     def explain(
-        self, value: Any, *, part: Part, path: tuple[str | int, ...] = (), limit: int = 10
+        self, value: Any, *, part: Part, path: tuple[str | int, ...] = (), limit: int = _MOST
     ) -> tuple[Violation, ...]:
         """Say what is wrong with a value: at most ``limit`` violations, the most relevant first.
 
@@ -69,7 +74,7 @@ class Check:
             return (self._too_deep(part, path),)
         value = _tame(value)
         try:
-            found = explain(self._failures(value), value, self.places, limit)
+            found = self._explained(value, limit)
         except RecursionError:
             return (self._too_deep(part, path),)
         if not found and not self.ok(value):
@@ -77,6 +82,20 @@ class Check:
                 Violation("schema/valid", part, (), "a value that the schema admits", describe(value), self.reference)
             ]
         return tuple(Violation(v.rule, part, path + v.path, v.expected, v.got, v.pointer, v.severity) for v in found)
+
+    def _explained(self, value: Any, limit: int) -> list[Violation]:
+        """The violations of a value, paths from the value on; those of the last one are remembered.
+
+        A refused request is explained when it is judged, and once more when its answer is.
+        """
+        now = mark(value) if limit <= _MOST else None
+        if now is None:
+            return explain(self._failures(value), value, self.places, limit)
+        last, known = self._last
+        if now != last:
+            known = explain(self._failures(value), value, self.places, _MOST)
+            self._last = now, known
+        return known[:limit]
 
     def _too_deep(self, part: Part, path: tuple[str | int, ...]) -> Violation:
         expected = f"a value nested at most {DEEPEST} levels deep"
@@ -201,6 +220,14 @@ def _compile(reference: str, places: Places, engine: Engine) -> Check:
     judge = engine.compile(reference, asserted if reach.opaque else asserted & reach.formats)
     native = isinstance(engine, RustEngine)
     return Check(reference, judge, places, recursive=reach.recursive or reach.opaque, native=native)
+
+
+def mark(value: Any) -> bytes | None:
+    """What tells a JSON value from all others, and shows nothing of it; None where that cannot be said."""
+    try:
+        return hashlib.blake2b(marshal.dumps(value, 2), digest_size=16).digest()
+    except ValueError:
+        return None
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
