@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import warnings
 from typing import TYPE_CHECKING
+from unittest import SkipTest
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
@@ -122,8 +123,9 @@ def _shrink(strategy: SearchStrategy[Case], choices: tuple[int, ...], one: _Shri
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HypothesisWarning)
-            hypothesis.seed(seed)(settings(hypothesis.given(strategy)(test)))()
-    except (_Shown, FlakyFailure, Unsatisfiable):
+            # The settings last: a seed switches the database off.
+            settings(hypothesis.seed(seed)(hypothesis.given(strategy)(test)))()
+    except (_Shown, FlakyFailure, Unsatisfiable, SkipTest):  # the last where a case has more choices than it takes
         return
     except Enough:
         if not one.over:
