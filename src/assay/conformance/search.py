@@ -96,7 +96,8 @@ def search(
     chance = random.Random(seed)  # noqa: S311  repeatable, not secret
     until, barren = spent() + requests, 0
     while (before := spent()) < until and barren < _BARREN:
-        drawn = cases.drawn(chance)
+        # Where an operation gets but one request, a valid one tells most.
+        drawn = cases.drawn(chance, valid=before == until - requests)
         fresh = [] if drawn is None else sorted(attempt(drawn[0]) - known, key=repr)
         if drawn is not None and fresh:
             known.add(fresh[0])

@@ -50,13 +50,13 @@ class Cases:
         self.none = not maker.possible
         """Whether there is no case at all, because one cannot be written."""
 
-    def drawn(self, chance: random.Random) -> tuple[Case, tuple[int, ...]] | None:
-        """A case with the choices that made it; None where they lead to none."""
+    def drawn(self, chance: random.Random, *, valid: bool = False) -> tuple[Case, tuple[int, ...]] | None:
+        """A case with the choices that made it, a ``valid`` one where it must be; None where they lead to none."""
         choices: list[int] = []
         number = chance.random
 
         def choose(count: int) -> int:
-            choices.append(int(number() * count))
+            choices.append(0 if valid and not choices else int(number() * count))
             return choices[-1]
 
         try:
