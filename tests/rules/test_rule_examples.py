@@ -390,6 +390,8 @@ EXAMPLES = [
     ("images/bytes-size", drawn((512, 256), kind="webp", size="512x256"), drawn((9, 9), kind="webp", told="512x256")),
     ("images/echo", Exchange("createImage", {"size": "auto"}, {"size": "1x1"}),
      Exchange("createImage", {"size": "2x2"}, {"size": "1x1"})),
+    ("images/echo", Exchange("createImageEdit", {"quality": "standard"}, {"quality": "medium"}),
+     Exchange("createImageEdit", {"quality": "low"}, {"quality": "medium"})),
     ("images/dall-e-2-plain", pictures({"url": "u", "revised_prompt": "x"}, model="dall-e-3"),
      pictures({"url": "u", "revised_prompt": "x"}, model="dall-e-2")),
     ("images/free-size", asked("createImage", model="gpt-image-2", size="1536x864"),

@@ -30,6 +30,7 @@ _IMAGE = "#/components/schemas/Image/properties"
 _RESPONSE = "#/components/schemas/ImagesResponse/properties"
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 _LONGEST, _WIDEST = 3840, 2160
+_UNTOLD = (None, "auto", "standard", "hd")
 _STEP = 64
 _HEAD = HEAD // 3 * 4  # in base64
 
@@ -177,10 +178,13 @@ def bytes_size(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
     when="size quality background output_format",
 )
 def echo(rule: Rule, exchange: Exchange) -> Iterator[Violation]:
-    """Judge by the rule, where the response tells them; auto leaves the choice to the model."""
+    """Judge by the rule, where the response tells them; auto leaves the choice to the model.
+
+    standard and hd are qualities of DALL-E, and a response has no words for them.
+    """
     for name in ("size", "quality", "background", "output_format"):
         asked, told = text(at(exchange.request, name)), text(at(exchange.response, name))
-        if asked not in (None, "auto") and told is not None and told != asked:
+        if asked not in _UNTOLD and told is not None and told != asked:
             yield rule.broken((name,), f"the {name} that was asked for", "another one")
 
 
