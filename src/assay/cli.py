@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import traceback
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,18 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.commands import options
-from assay.commands.audit import audit
-from assay.commands.check import check
-from assay.commands.diff import diff
-from assay.commands.envoy import envoy
-from assay.commands.faults import faults
 from assay.commands.lint import lint
-from assay.commands.proxy import proxy
-from assay.commands.rules import rules
-from assay.commands.run import run
-from assay.commands.serve import serve
-from assay.commands.sites import sites
-from assay.commands.top import top
 from assay.errors import AssayError
 from assay.spec.load import cache_folder, load_api
 
@@ -42,10 +32,23 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 CLEAN, FINDINGS, UNABLE, INTERRUPTED = 0, 1, 2, 130
+_COMMANDS = ("audit", "check", "diff", "envoy", "faults", "proxy", "rules", "run", "serve", "sites", "top")
+"""Each is imported when it is called for: all of them together take longer than most of them run."""
 
 
 class _Front(click.Group):
     """The group of all commands, which turns whatever is raised into an exit code and one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands."""
+        return sorted((*super().list_commands(ctx), *_COMMANDS))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command by its name, which is that of its module and of its function."""
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(import_module(f"assay.commands.{cmd_name}"), cmd_name)
+        return command
 
     def main(
         self,
@@ -84,19 +87,6 @@ def main(debug: bool) -> None:  # noqa: ARG001, FBT001  read from the arguments,
     if folder is not None:
         # Else Hypothesis keeps what it has read of its own in the folder that the user stands in.
         os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(folder / "hypothesis"))
-
-
-main.add_command(audit)
-main.add_command(check)
-main.add_command(proxy)
-main.add_command(diff)
-main.add_command(envoy)
-main.add_command(faults)
-main.add_command(rules)
-main.add_command(run)
-main.add_command(serve)
-main.add_command(sites)
-main.add_command(top)
 
 
 @main.command()

@@ -44,7 +44,7 @@ def test_every_command_of_the_readme_exists(root: Path) -> None:
     told = [command.split() for command in commands(root) if command.startswith("assay ")]
     assert len(told) >= 3
     for _, name, *rest in told:
-        command = main.commands[name]
+        command = main.get_command(click.Context(main), name)
         if isinstance(command, click.Group):
             command = command.commands[rest[0]]
         known = {option for parameter in command.params for option in parameter.opts}

@@ -8,6 +8,8 @@ import urllib.request
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from assay.cli import main
 from assay.reference.faults.registry import FAULTS
 
@@ -26,7 +28,9 @@ def test_its_commands_options_and_faults_exist(root: Path) -> None:
     told = [line[2:].split() for block in blocks(root, "console") for line in block.splitlines()]
     assert len(told) >= 6
     for _, name, *rest in told:
-        known = {option for parameter in main.commands[name].params for option in parameter.opts}
+        known = {
+            option for parameter in main.get_command(click.Context(main), name).params for option in parameter.opts
+        }
         assert {word for word in rest if word.startswith("--")} <= known
         named = [value for option, value in pairwise(rest) if option == "--fault"]
         assert {*named} <= FAULTS.keys()
