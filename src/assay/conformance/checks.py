@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Exchange", "Outcome", "absent", "authentication", "judge", "no_answer", "server_down", "words"]
 
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, BAD_METHOD = 400, 401, 403, 404, 405
-TOO_LARGE, UNPROCESSABLE, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED = 413, 422, 429, 500, 501
+TOO_LARGE, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED = 413, 429, 500, 501
 
 # A refusal in these words names a feature, a resource or a limit; it does not deny that the request was valid.
 _HONEST = re.compile(
