@@ -12,6 +12,7 @@ import pytest
 from in_process import Quiet, in_process, told
 from in_process import run_on as ran
 
+from assay.conformance.checks import Exchange, judge
 from assay.conformance.pace import Clock
 from assay.conformance.result import Options, Result, Target
 from assay.conformance.run import run
@@ -344,6 +345,17 @@ def test_a_long_answer_is_a_hazard(contract, honest):
     rules = {f.violation.rule: f.violation.severity for f in result.findings}
     assert rules.pop("http/long-response") == "hazard", told(result)
     assert set(rules) <= {"http/invalid-accepted"}, told(result)
+
+
+@pytest.mark.parametrize(("inputs", "told_of"), [(1, True), (2048, False)])
+def test_a_long_answer_that_was_asked_for_is_none(contract, inputs, told_of):
+    """Thousands of embeddings in one answer are what the request asked for."""
+    operation = next(one for one in contract.operations if one.id == "createEmbedding")
+    body = orjson.dumps({"model": "m", "input": ["a"] * inputs})
+    request = Request("POST", "/v1/embeddings", {"content-type": "application/json"}, body)
+    long = Response(200, {"content-type": "application/json"}, b"{", broken="more than 9 bytes, not read to the end")
+    found = judge(contract, Exchange(operation, request, long)).violations
+    assert [violation.rule for violation in found] == (["http/long-response"] if told_of else [])
 
 
 def test_time_outs_close_an_operation(contract, honest):
