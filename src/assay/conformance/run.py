@@ -32,6 +32,7 @@ from assay.errors import TargetError
 from assay.generate.chance import Cases
 from assay.generate.coverage import Universe, key
 from assay.generate.dials import DIALS
+from assay.generate.sites import sites
 
 if TYPE_CHECKING:
     from assay.conformance.findings import Key
@@ -93,6 +94,7 @@ def run(
     finally:
         result.sent, result.replayed = courier.sent, courier.replayed
         result.seconds = clock.now() - courier.began
+        phases.measure()
         if over or journal is None:  # a run that is gone on with needs what it made
             phases.trial.ledger.tidy(courier)
 
@@ -141,6 +143,15 @@ class _Phases:
         if self.trial.last is None:
             raise TargetError(reason)
         self.trial.record(self.trial.last, server_down())
+
+    def measure(self) -> None:
+        """Say which sites there are in the requests of every operation that was asked."""
+        api, schemas = self.contract.api, self.contract.schemas
+        for operation in (one for one in self.result.operations if one.id in self.result.tallies):
+            if self.result.tallies[operation.id].sent:
+                made = self.probings.get(operation.id)
+                found = made.sites if made is not None else sites(api, schemas, operation)
+                self.result.universes[operation.id] = Universe.named(found)
 
     def _each(self, tasks: Iterable[_Task]) -> None:
         """Do all tasks, and those that come of them, by as many workers as were asked for."""
@@ -340,13 +351,12 @@ class _Phases:
             self._probe(phase, operation, requests)
 
     def _probing(self, operation: Operation) -> Probing:
-        """The probes of an operation; from now on its sites count for contract coverage."""
+        """The probes of an operation, opened once."""
         made = self.probings.get(operation.id)
         if made is None:
             model = self.result.tallies[operation.id].model
             made = Probing(self.contract, operation, model, self.memory.known, self.trial)
             self.probings[operation.id] = made
-            self.result.universes[operation.id] = Universe.named(made.sites)
         return made
 
     def _probe(self, side: str, operation: Operation, requests: int) -> None:
