@@ -72,6 +72,15 @@ def _embedded(response, change):
     return with_json(response, value)
 
 
+def _filled(response, number):
+    def change(items):
+        for item in items:
+            if isinstance(item["embedding"], list):
+                item["embedding"] = [number] * len(item["embedding"])
+
+    return _embedded(response, change)
+
+
 def swaps_embeddings(asked, response, count):
     def change(data):
         if len(data) > 1:
@@ -81,12 +90,7 @@ def swaps_embeddings(asked, response, count):
 
 
 def embeds_all_alike(asked, response, count):
-    def change(data):
-        for item in data:
-            if isinstance(item["embedding"], list):
-                item["embedding"] = [0.5] * len(item["embedding"])
-
-    return _embedded(response, change)
+    return _filled(response, 0.5)
 
 
 def embeds_by_chance(asked, response, count):
@@ -99,12 +103,7 @@ def embeds_by_chance(asked, response, count):
 
 
 def embeds_nothing(asked, response, count):
-    def change(items):
-        for item in items:
-            if isinstance(item["embedding"], list):
-                item["embedding"] = [0.0] * len(item["embedding"])
-
-    return _embedded(response, change)
+    return _filled(response, 0.0)
 
 
 def writes_base64_backwards(asked, response, count):

@@ -6,7 +6,7 @@ a target does not serve, its share goes to the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.conformance import plan
@@ -18,8 +18,6 @@ from assay.conformance.probing import Probing
 from assay.conformance.protocol import BESIDES, MALFORMED, rank
 from assay.conformance.relations import RELATED
 from assay.conformance.scenes import scenes
-from assay.generate.cases import cases
-from assay.generate.dials import DIALS
 
 if TYPE_CHECKING:
     from assay.conformance.result import Options
@@ -77,7 +75,7 @@ def outline(contract: Contract, options: Options, *, keyed: bool = False) -> tup
     left -= _flows(contract, shares, int(left * plan.FLOWS))
     drawn = [(share, Probing(contract, share.operation, "any")) for share in shares if not share.closed]
     for phase, part in plan.PHASES.items():
-        able = [(share, one) for share, one in drawn if _can(contract, one, phase, share.operation)]
+        able = [(share, one) for share, one in drawn if _can(one, phase)]
         left -= _spread(able, phase, int(left * part))
     return tuple(shares)
 
@@ -133,13 +131,11 @@ def _label(scene: Scene) -> str:
     return f"{scene.name} ({' + '.join(part.name for part in scene.parts)})" if scene.parts else scene.name
 
 
-def _can(contract: Contract, probing: Probing, phase: str, operation: Operation) -> bool:
+def _can(probing: Probing, phase: str) -> bool:
     """Whether a phase has anything to send to an operation."""
     if phase != "search":
         return any(phase in site.sides for site in probing.sites)
-    dials = replace(DIALS, models=("any",))
-    made = (cases(contract.api, contract.schemas, operation, dials, valid=label) for label in (True, False))
-    return not all(strategy.is_empty for strategy in made)
+    return probing.maker.possible
 
 
 def _spread(shares: list[tuple[Share, Probing]], phase: str, requests: int) -> int:

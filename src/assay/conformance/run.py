@@ -180,10 +180,9 @@ class _Phases:
             response = self.courier(self.courier.alive)
         except (Dead, Silent) as error:
             raise TargetError(str(error)) from error
-        self.listed = bool(plan.served(response))
-        if self.result.options.model is not None:
-            return (self.result.options.model,)
-        return plan.served(response)
+        served = plan.served(response)
+        self.listed = bool(served)
+        return served if self.result.options.model is None else (self.result.options.model,)
 
     def _scenarios(self, operation: Operation, models: tuple[str, ...]) -> list[_Task]:
         """Find the model that serves an operation, by its first scenario, and return the others.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from assay.model import Api, Operation
     from assay.schema.check import Schemas
 
-__all__ = ["Case", "CaseMaker", "cases", "cases_of"]
+__all__ = ["Case", "CaseMaker", "cases"]
 
 _TRIES = 12
 _PLACES = 14  # how often a place of the body is broken for each cut-off text, wrong content type or missing body
@@ -63,11 +63,7 @@ def cases(
     a wrong content type or broken JSON.
     """
     _ = api
-    return cases_of(CaseMaker(schemas, operation), dials, valid=valid)
-
-
-def cases_of(maker: CaseMaker, dials: Dials = DIALS, *, valid: bool = True) -> st.SearchStrategy[Case]:
-    """Cases of the operation of a maker that is there already, as :func:`cases` gives them."""
+    maker = CaseMaker(schemas, operation)
     if not maker.possible or (not valid and not maker.ways):
         return st.nothing()
     return _drawn(maker, dials, valid)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
-from assay.generate.fixed import GaveUp
-from assay.generate.source import Source
+from assay.generate.fixed import Fixed, GaveUp
 
 if TYPE_CHECKING:
     import random
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cases"]
 
-T = TypeVar("T")
 # A strategy's values among which is chosen. From the tenth in one use on, Hypothesis tries five variations of every
 # other one.
 _USES, _SAMPLES = 2, 9
@@ -82,13 +80,13 @@ class Cases:
         return self._maker.invalid(source) if invalid else self._maker.valid(source)
 
 
-class _Chosen(Source):
+class _Chosen(Fixed):
     """Choices of whoever is asked."""
 
     __slots__ = ("_choose",)
 
     def __init__(self, choose: Callable[[int], int], dials: Dials) -> None:
-        super().__init__(cast("st.DrawFn", _no_draw), dials)
+        super().__init__(dials)
         self._choose = choose
 
     def below(self, count: int) -> int:
@@ -103,10 +101,6 @@ class _Chosen(Source):
         self._left -= 2
         values = _samples(strategy)
         return values[self._choose(len(values))] if values else self.give_up()
-
-    def give_up(self) -> NoReturn:
-        """Abandon this case."""
-        raise GaveUp
 
 
 @lru_cache(maxsize=1024)
@@ -126,7 +120,3 @@ def _samples(strategy: st.SearchStrategy[Any]) -> tuple[Any, ...]:
 @lru_cache(maxsize=1024)
 def _below(count: int) -> st.SearchStrategy[int]:
     return st.integers(0, count - 1)
-
-
-def _no_draw(_strategy: st.SearchStrategy[T], _label: object = None) -> T:
-    raise GaveUp

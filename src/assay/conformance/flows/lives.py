@@ -6,7 +6,7 @@ lives on for others; the second one is there to be listed beside it, and to be d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from assay.conformance.flows.asks import agrees, cancelled, gone, lacks, lists, shows, there
@@ -66,8 +66,7 @@ def first_life(resource: Resource) -> Flow:
         plain=resource.plain,
     )
     own = [*resource.body] if isinstance(resource.body, dict) else []
-    agree = agrees(resource.name, own=own)
-    asks = (there(resource.name), agree)
+    asks = (there(resource.name), agrees(resource.name, own=own))
     return Flow(resource.path, (make, Step("GET", resource.item, asks=asks)))
 
 
@@ -80,8 +79,10 @@ def second_life(resource: Resource, index: Index) -> Flow:
     steps += _changed(resource, listed=listed)
     if listed or deleted:
         body = resource.body if resource.again is None else resource.again
-        make = Step("POST", resource.path, body=body, form=resource.form, keep=again, keep_at=resource.made_at)
-        steps += [replace(make, firm=resource.again is not None)]
+        firm = resource.again is not None
+        steps += [
+            Step("POST", resource.path, body=body, form=resource.form, keep=again, keep_at=resource.made_at, firm=firm)
+        ]
     if listed:
         ordered = index.declares("GET", resource.path, "order")
         steps += pages(resource.path, name, again, ordered=ordered, spare=not resource.paged)
@@ -89,9 +90,9 @@ def second_life(resource: Resource, index: Index) -> Flow:
         mark = f"{again} deleted"
         steps += [Step("DELETE", resource.other, mark=mark)]
         steps += [Step("GET", resource.other, needs=(mark,), asks=(gone,), gone=True)]
-        query = {"limit": "100", "order": "desc"}
-        look = Step("GET", resource.path, query=query, needs=(mark,), asks=(lacks(again), turned))
-        steps += [replace(look, spare=not resource.paged)] if listed else []
+        if listed:
+            asks, query = (lacks(again), turned), {"limit": "100", "order": "desc"}
+            steps += [Step("GET", resource.path, query=query, needs=(mark,), asks=asks, spare=not resource.paged)]
     elif index.get("POST", f"{resource.item}/cancel") is not None:
         steps += stopped(f"{resource.other}/cancel", resource.other)
     return Flow(resource.path, tuple(steps))
